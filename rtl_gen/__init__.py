@@ -1,0 +1,1 @@
+"""GENERATE: from a configuration to bit-exact Verilog."""
