@@ -1,0 +1,64 @@
+"""What an accelerator is made of: the components that are characterized apart and composed.
+
+Every other folder reads this one table: `hardware/` builds the components, `characterize/`
+measures them one by one, `models/` fits and sums them, `explore/` weighs their events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+#: An accelerator configuration, or a table of designs with one array per field (same names).
+Design = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of component.
+
+    Parameters
+    ----------
+    fields : the fields of `AcceleratorConfig` that its hardware depends on, arithmetic aside.
+    events : what one instance can do in a cycle; exactly one each cycle, `idle` being nothing.
+    count : how many instances a design has, for one design (int) or a table of them (arrays).
+    """
+
+    fields: tuple[str, ...]
+    events: tuple[str, ...]
+    count: Callable[[Design], Any]
+
+
+KINDS: dict[str, Kind] = {
+    "pe": Kind(
+        fields=("ifmap_words", "weight_words", "psum_words"),
+        events=("mac", "ifmap_write", "weight_write", "idle"),
+        count=lambda design: design.rows * design.columns,
+    ),
+    "node": Kind(
+        fields=("bus_bits",),
+        events=("beat", "idle"),
+        count=lambda design: design.rows * design.columns,
+    ),
+    "row": Kind(
+        fields=("bus_bits", "ifmap_words", "weight_words", "psum_words"),
+        events=("beat", "mac", "idle"),
+        count=lambda design: design.rows,
+    ),
+    "bank": Kind(
+        fields=(),
+        events=("accumulate", "output", "idle"),
+        count=lambda design: design.columns,
+    ),
+    "collector": Kind(
+        fields=("columns", "bus_bits", "buffer_kib"),
+        events=("output", "idle"),
+        count=lambda design: design.rows**0,
+    ),
+    "controller": Kind(
+        fields=("bus_bits", "ifmap_words", "weight_words", "psum_words", "buffer_kib"),
+        events=("run", "idle"),
+        count=lambda design: design.rows**0,
+    ),
+}

@@ -1,0 +1,1 @@
+"""The accelerator in Amaranth, leaf to top; the only folder that describes hardware."""

@@ -1,0 +1,104 @@
+"""Processing element: three scratchpads around a MAC."""
+
+from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl_gen.config import AcceleratorConfig
+from rtl_gen.hardware.instruction import address_bits
+from rtl_gen.hardware.mac import adder_for, mac_for
+from rtl_gen.hardware.scratchpad import Scratchpad
+
+
+class ProcessingElement(wiring.Component):
+    """One-dimensional convolution: rows of p filters over q channels of a sliding window.
+
+    Pipeline of one MAC: scratchpads are read in the cycle of `mac`, the product is formed in
+    the next, and in the one after that `accumulate` adds it to a partial sum. One MAC a cycle.
+
+    Members
+    -------
+    active : whether this PE belongs to the layer's mapping; if not, it adds nothing.
+    activation, ifmap_write, ifmap_address : input window; the address serves both ways.
+    weight, weight_write, weight_address : filter rows, likewise.
+    mac : read both operands.
+    accumulate, first, psum_address : two cycles later; `first` starts the sum from the product.
+    drain : psum_out becomes psum_in plus the sum's old value, at the end of the cycle.
+    """
+
+    active: Signal
+    activation: Signal
+    ifmap_write: Signal
+    ifmap_address: Signal
+    weight: Signal
+    weight_write: Signal
+    weight_address: Signal
+    mac: Signal
+    accumulate: Signal
+    first: Signal
+    drain: Signal
+    psum_address: Signal
+    psum_in: Signal
+    psum_out: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "active": In(1),
+                "activation": In(unsigned(config.activation_bits)),
+                "ifmap_write": In(1),
+                "ifmap_address": In(address_bits(config.ifmap_words)),
+                "weight": In(unsigned(config.weight_bits)),
+                "weight_write": In(1),
+                "weight_address": In(address_bits(config.weight_words)),
+                "mac": In(1),
+                "accumulate": In(1),
+                "first": In(1),
+                "drain": In(1),
+                "psum_address": In(address_bits(config.psum_words)),
+                "psum_in": In(signed(config.accumulator_bits)),
+                "psum_out": Out(signed(config.accumulator_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        m.submodules.ifmap_scratchpad = ifmap = Scratchpad(
+            config.ifmap_words, config.activation_bits
+        )
+        m.submodules.weight_scratchpad = weight = Scratchpad(
+            config.weight_words, config.weight_bits
+        )
+        m.submodules.psum_scratchpad = psum = Scratchpad(config.psum_words, config.accumulator_bits)
+        m.submodules.mac_unit = mac = mac_for(config.arithmetic)
+        m.submodules.column_adder = adder = adder_for(config.arithmetic)
+
+        m.d.comb += [
+            ifmap.write.eq(self.ifmap_write),
+            ifmap.address.eq(self.ifmap_address),
+            ifmap.write_data.eq(self.activation),
+            weight.write.eq(self.weight_write),
+            weight.address.eq(self.weight_address),
+            weight.write_data.eq(self.weight),
+        ]
+        # Operands hold still when there is no MAC, so that an idle datapath does not switch.
+        activation = Signal(config.activation_bits)
+        weight_operand = Signal(config.weight_bits)
+        with m.If(self.mac & self.active):
+            m.d.sync += [activation.eq(ifmap.read_data), weight_operand.eq(weight.read_data)]
+        m.d.comb += [mac.activation.eq(activation), mac.weight.eq(weight_operand)]
+
+        stored = psum.read_data.as_signed()
+        m.d.comb += [
+            psum.address.eq(self.psum_address),
+            psum.write.eq(self.accumulate & self.active),
+            psum.write_data.eq(mac.total),
+            mac.addend.eq(Mux(self.first, 0, stored)),
+            adder.left.eq(self.psum_in),
+            adder.right.eq(Mux(self.active, stored, 0)),
+        ]
+        with m.If(self.drain):
+            m.d.sync += self.psum_out.eq(adder.total)
+        return m

@@ -1,0 +1,82 @@
+"""Network row: passes instructions down the array, one row a cycle."""
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl_gen.config import AcceleratorConfig
+from rtl_gen.hardware.instruction import COORDINATE, instruction, late
+
+
+class NetworkRow(wiring.Component):
+    """One register stage of the vertical network, and where its row stands in the mapping.
+
+    Members
+    -------
+    above : the instruction of the row above; here : the same a cycle later, for this row.
+    late : the part of `here` that acts two cycles later still.
+    kernel_rows, sets : R and r of the layer.
+    set_index, tap : this row's coordinates: row set and filter row, g * R + i being its number.
+    next_set_index, next_tap : those of the row below (registered: they settle row by row).
+    active : whether the row belongs to the mapping.
+    """
+
+    above: wiring.PureInterface
+    here: wiring.PureInterface
+    late: wiring.PureInterface
+    kernel_rows: Signal
+    sets: Signal
+    set_index: Signal
+    tap: Signal
+    next_set_index: Signal
+    next_tap: Signal
+    active: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "above": In(instruction(config)),
+                "here": Out(instruction(config)),
+                "late": Out(late(config)),
+                "kernel_rows": In(COORDINATE),
+                "sets": In(COORDINATE),
+                "set_index": In(COORDINATE),
+                "tap": In(COORDINATE),
+                "next_set_index": Out(COORDINATE),
+                "next_tap": Out(COORDINATE),
+                "active": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        above, here, out = self.above, self.here, self.late
+        strobes = ("load_weight", "load_ifmap", "mac", "drain")
+        for name in strobes:
+            m.d.sync += getattr(here, name).eq(getattr(above, name))
+        # What no strobe gives a meaning holds still.
+        with m.If(above.load_weight | above.load_ifmap):
+            for name in ("data", "target", "group"):
+                m.d.sync += getattr(here, name).eq(getattr(above, name))
+        for name in ("first", "fresh", "ifmap_address", "weight_address", "psum_address"):
+            m.d.sync += getattr(here, name).eq(getattr(above, name))
+
+        middle = late(self.config).create()
+        pairs = (
+            ("accumulate", "mac"),
+            *((name, name) for name in late(self.config).members if name != "accumulate"),
+        )
+        for name, source in pairs:
+            m.d.sync += [
+                getattr(middle, name).eq(getattr(here, source)),
+                getattr(out, name).eq(getattr(middle, name)),
+            ]
+
+        last = self.tap + 1 == self.kernel_rows
+        m.d.sync += self.next_tap.eq(self.tap + 1)
+        m.d.sync += self.next_set_index.eq(self.set_index)
+        with m.If(last):
+            m.d.sync += [self.next_tap.eq(0), self.next_set_index.eq(self.set_index + 1)]
+        m.d.comb += self.active.eq(self.set_index < self.sets)
+        return m

@@ -1,0 +1,1 @@
+"""Simulator's side of test_verilated without a test."""
