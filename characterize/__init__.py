@@ -1,0 +1,1 @@
+"""MEASURE: config x technology -> sample. Synthesis, timing, gate-level activity and power."""

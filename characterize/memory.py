@@ -1,0 +1,142 @@
+"""Single-port SRAM: area, energy, leakage and access time from depth and width.
+
+A model is a mapping of plain types, so that technology files and model files can hold it: for
+every quantity a sum of terms, all growing with depth and width, with coefficients that are not
+negative. So it is positive and monotone wherever it is asked, also outside the sizes it was fitted
+to (`range`), where it is a guess: a memory of a few words still pays for a whole macro's periphery.
+
+`memory_fit.py` fits one to the macros of Liberty files; `scale` carries it to a technology that
+has no data of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import ArrayLike, NDArray
+
+from rtl_gen.errors import UserError
+
+Floats = NDArray[np.float64]
+
+#: Models that ship: MEMORIES / NAME.yaml.
+MEMORIES = Path(__file__).parent / "memories"
+
+TERMS: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "one": lambda depth, width: np.ones(np.broadcast_shapes(depth.shape, width.shape)),
+    "width": lambda depth, width: np.broadcast_arrays(width, depth)[0],
+    "depth": lambda depth, width: np.broadcast_arrays(depth, width)[0],
+    "sqrt_depth": lambda depth, width: np.sqrt(np.broadcast_arrays(depth, width)[0]),
+    "bits": lambda depth, width: depth * width,
+}
+
+#: Quantity -> its terms. Areas, energies and leakage: periphery, columns, rows, cells. The access
+#: time goes with the length of the bit lines, which grows less than the depth in banked macros.
+QUANTITIES: dict[str, tuple[str, ...]] = {
+    "area_um2": ("one", "width", "depth", "bits"),
+    "read_pj": ("one", "width", "depth", "bits"),
+    "write_pj": ("one", "width", "depth", "bits"),
+    "leakage_mw": ("one", "width", "depth", "bits"),
+    "access_ns": ("one", "sqrt_depth", "bits"),
+}
+
+#: How each quantity goes with feature size and supply voltage: the two exponents. Capacitance goes
+#: with length, energy is C V^2, delay goes with length while the field V / length stays (which is
+#: within 9% so from 130 nm at 1.2 V to 180 nm at 1.8 V and 350 nm at 3.3 V); leakage current is
+#: taken as the same per width, which is too much for older processes, whose thresholds are higher.
+#: Source: R. Dennard et al., IEEE J. Solid-State Circuits 9(5), 1974, table I.
+SCALING: dict[str, tuple[int, int]] = {
+    "area_um2": (2, 0),
+    "read_pj": (1, 2),
+    "write_pj": (1, 2),
+    "leakage_mw": (1, 1),
+    "access_ns": (1, 0),
+}
+
+
+def sram(model: Mapping[str, Any], depth: ArrayLike, width: ArrayLike) -> dict[str, Any]:
+    """One memory of `depth` words of `width` bits, or a table of them.
+
+    Parameters
+    ----------
+    model : see the head of this file.
+    depth, width : at least 1; arrays of shapes that broadcast.
+
+    Returns
+    -------
+    dict : arrays `area_um2`, `read_pj` and `write_pj` per access, `leakage_mw`, `access_ns`,
+        `inside_range` (bool: whether the size lies within those fitted), and `scaled` (bool:
+        whether the model comes from another technology) with its `source`.
+
+    Raises
+    ------
+    UserError : the model lacks a quantity, or a size is less than 1.
+    """
+    rows, columns = np.asarray(depth, np.float64), np.asarray(width, np.float64)
+    for name, sizes in (("depth", rows), ("width", columns)):
+        if not (sizes >= 1).all():
+            raise UserError(f"{name} of a memory must be at least 1, not {sizes.min()!r}")
+    try:
+        result: dict[str, Any] = {
+            quantity: sum(
+                coefficient * TERMS[term](rows, columns)
+                for term, coefficient in model["coefficients"][quantity].items()
+            )
+            for quantity in QUANTITIES
+        }
+        (shallow, deep), (narrow, wide) = (model["range"][name] for name in ("depth", "width"))
+        result["inside_range"] = (
+            (rows >= shallow) & (rows <= deep) & (columns >= narrow) & (columns <= wide)
+        )
+        return {**result, "scaled": bool(model["scaled"]), "source": str(model["source"])}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"memories must be a memory model with coefficients of {', '.join(QUANTITIES)}, "
+            f"range, scaled and source: {error!r}"
+        ) from error
+
+
+@functools.cache
+def _shipped(name: str) -> dict[str, Any]:
+    path = MEMORIES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in MEMORIES.glob("*.yaml")))
+        raise UserError(f"memory model must be one that ships ({known}), not {name!r}")
+    model: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return model
+
+
+def memory_model(name: str, *, feature_nm: float, voltage_v: float) -> dict[str, Any]:
+    """The model that ships under this name, scaled unless feature size and voltage are its own."""
+    model = _shipped(name)
+    if (feature_nm, voltage_v) == (model["feature_nm"], model["voltage_v"]):
+        return dict(model)
+    return scale(model, feature_nm=feature_nm, voltage_v=voltage_v)
+
+
+def scale(model: Mapping[str, Any], *, feature_nm: float, voltage_v: float) -> dict[str, Any]:
+    """The model carried to another technology by the exponents of `SCALING`, and marked so."""
+    for name, value in (("feature_nm", feature_nm), ("voltage_v", voltage_v)):
+        if not value > 0:
+            raise UserError(f"{name} must be positive, not {value!r}")
+    shrink, volts = feature_nm / model["feature_nm"], voltage_v / model["voltage_v"]
+    own = f"{model['feature_nm']:g} nm at {model['voltage_v']:g} V"
+    return {
+        **model,
+        "feature_nm": feature_nm,
+        "voltage_v": voltage_v,
+        "scaled": True,
+        "source": f"scaled from {own}: {model['source']}",
+        "coefficients": {
+            quantity: {
+                term: float(value * shrink ** SCALING[quantity][0] * volts ** SCALING[quantity][1])
+                for term, value in terms.items()
+            }
+            for quantity, terms in model["coefficients"].items()
+        },
+    }

@@ -1,0 +1,176 @@
+"""The SRAM model: laws, scaling, and the fit to ten real macros."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from characterize.memory import MEMORIES, QUANTITIES, TERMS, memory_model, scale, sram
+from characterize.memory_fit import Macro, fit, read_macro
+from rtl_gen.errors import UserError
+from tests.characterize.power_reference import SHARED
+
+IHP = "ihp_sg13g2"
+OWN = memory_model(IHP, feature_nm=130, voltage_v=1.2)
+OSU018 = memory_model(IHP, feature_nm=180, voltage_v=1.8)
+#: depth, width: area um2, read pJ, write pJ, leakage nW, as published with the macros.
+PUBLISHED = {
+    (64, 64): (50489, 39.1, 50.5, 50),
+    (1024, 8): (49419, 15.6, 19.9, 99),
+    (256, 48): (70850, 37.8, 48.4, 149),
+    (2048, 64): (491634, 122, 155, 1584),
+    (4096, 16): (257609, 58.6, 72.5, 792),
+}
+SIZES = st.tuples(st.integers(1, 1 << 20), st.integers(1, 1024))
+
+
+@given(size=SIZES, more=SIZES)
+def test_positive_and_growing_at_every_size(size: tuple[int, int], more: tuple[int, int]) -> None:
+    larger = tuple(np.add(size, more))
+    for model in (OWN, OSU018):
+        small, large = sram(model, *size), sram(model, *larger)
+        for quantity in QUANTITIES:
+            assert 0 < small[quantity] < large[quantity]
+
+
+@pytest.mark.parametrize(("size", "said"), PUBLISHED.items())
+def test_near_the_macros(size: tuple[int, int], said: tuple[float, ...]) -> None:
+    found = sram(OWN, *size)
+    ours = [found["area_um2"], found["read_pj"], found["write_pj"], found["leakage_mw"] * 1e6]
+    np.testing.assert_allclose(ours, said, rtol=0.11)
+    np.testing.assert_allclose(found["area_um2"], said[0], rtol=0.035)
+    assert found["scaled"] is False
+
+
+def test_tables_of_memories() -> None:
+    depth, width = np.array([[64], [128]]), np.array([8, 16, 32])
+    table = sram(OWN, depth, width)
+    for quantity in QUANTITIES:
+        assert table[quantity].shape == (2, 3)
+        assert table[quantity][1, 2] == sram(OWN, 128, 32)[quantity]
+
+
+def test_the_fitted_range_is_told() -> None:
+    inside = sram(OWN, [63, 64, 4096, 4097, 64], [8, 8, 64, 64, 65])["inside_range"]
+    assert inside.tolist() == [False, True, True, False, False]
+
+
+def test_scaling() -> None:
+    """130 nm at 1.2 V to 260 nm at 3.6 V: length x 2, voltage x 3."""
+    found, own = sram(scale(OWN, feature_nm=260, voltage_v=3.6), 256, 32), sram(OWN, 256, 32)
+    factors = {
+        "area_um2": 4,
+        "read_pj": 2 * 9,
+        "write_pj": 2 * 9,
+        "leakage_mw": 2 * 3,
+        "access_ns": 2,
+    }
+    for quantity, factor in factors.items():
+        np.testing.assert_allclose(found[quantity], factor * own[quantity])
+    assert found["scaled"] is True
+    assert found["source"].startswith("scaled from 130 nm at 1.2 V: IHP SG13G2")
+    with pytest.raises(UserError, match="voltage_v must be positive, not 0"):
+        scale(OWN, feature_nm=180, voltage_v=0)
+
+
+def test_models_are_plain_data() -> None:
+    """A model survives JSON, and scaling leaves the shipped one alone."""
+    assert json.loads(json.dumps(OSU018)) == OSU018
+    assert memory_model(IHP, feature_nm=130, voltage_v=1.2) == OWN
+    assert not OWN["scaled"]
+
+
+@pytest.mark.parametrize("broken", ["coefficients", "range", "scaled", "source"])
+def test_odd_models_are_refused(broken: str) -> None:
+    model: dict[str, Any] = {name: value for name, value in OWN.items() if name != broken}
+    with pytest.raises(UserError, match="memories must be a memory model with coefficients of"):
+        sram(model, 64, 8)
+    with pytest.raises(UserError, match="memories must be a memory model"):
+        sram({**model, broken: 3}, 64, 8) if broken in ("coefficients", "range") else sram({}, 1, 1)
+
+
+def test_odd_sizes_and_names_are_refused() -> None:
+    with pytest.raises(UserError, match="depth of a memory must be at least 1, not "):
+        sram(OWN, [64, 0], 8)
+    with pytest.raises(UserError, match="width of a memory must be at least 1, not "):
+        sram(OWN, 64, -1)
+    with pytest.raises(UserError, match=r"one that ships \(ihp_sg13g2\), not 'cacti'"):
+        memory_model("cacti", feature_nm=45, voltage_v=1.0)
+
+
+def macros(coefficients: dict[str, dict[str, float]]) -> list[Macro]:
+    sizes = [(d, w) for d in (16, 64, 300) for w in (4, 9, 31)]
+    return [
+        Macro(
+            name=f"{depth}x{width}",
+            depth=depth,
+            width=width,
+            voltage_v=1.0,
+            quantities={
+                quantity: float(
+                    sum(
+                        value * TERMS[term](np.array(float(depth)), np.array(float(width)))
+                        for term, value in terms.items()
+                    )
+                )
+                for quantity, terms in coefficients.items()
+            },
+        )
+        for depth, width in sizes
+    ]
+
+
+def test_the_fit_finds_what_was_put_in() -> None:
+    put = {q: {term: 1.0 + i for i, term in enumerate(t)} for q, t in QUANTITIES.items()}
+    found = fit(macros(put), name="x", feature_nm=90, source="made up")
+    for quantity, terms in put.items():
+        assert found["coefficients"][quantity] == pytest.approx(terms, rel=1e-4)
+        assert max(map(abs, found["errors"][quantity].values())) < 1e-3
+    assert found["range"] == {"depth": [16, 300], "width": [4, 31]}
+
+
+def test_no_coefficient_is_negative() -> None:
+    put = {q: {"one": 50.0, t[1]: -0.1, "bits": 1.0} for q, t in QUANTITIES.items()}
+    found = fit(macros(put), name="x", feature_nm=90, source="made up")
+    for terms in found["coefficients"].values():
+        assert all(value >= 0 for value in terms.values())
+
+
+def test_too_few_macros_are_refused() -> None:
+    put = {q: dict.fromkeys(t, 1.0) for q, t in QUANTITIES.items()}
+    with pytest.raises(UserError, match="must be fitted to more than 4 macros"):
+        fit(macros(put)[:4], name="x", feature_nm=90, source="made up")
+
+
+@pytest.mark.eda
+def test_the_shipped_model_is_the_fit() -> None:
+    folder = SHARED / "tech" / "ihp_sram"
+    if not folder.exists():
+        pytest.skip(f"{folder} is not on this machine")
+    shipped = yaml.safe_load((MEMORIES / f"{IHP}.yaml").read_text())
+    paths = sorted(folder.glob("*.lib.gz"))
+    assert len(paths) == 10
+    source = shipped["source"].removesuffix(" (10 macros)")
+    again = fit([read_macro(path) for path in paths], name=IHP, feature_nm=130, source=source)
+    for quantity in QUANTITIES:
+        ours, theirs = again["coefficients"][quantity], shipped["coefficients"][quantity]
+        assert ours == pytest.approx(theirs, rel=1e-5)
+    assert again["errors"] == shipped["errors"]
+    worst = {q: max(map(abs, errors.values())) for q, errors in shipped["errors"].items()}
+    limits = {
+        "area_um2": 0.035,
+        "read_pj": 0.11,
+        "write_pj": 0.055,
+        "leakage_mw": 0.001,
+        "access_ns": 0.085,
+    }
+    for quantity, limit in limits.items():
+        assert worst[quantity] < limit
+    with pytest.raises(UserError, match="must hold a memory with ports A_CLK and A_DOUT"):
+        read_macro(SHARED / "tech" / "sg13g2_stdcell_typ_1p20V_25C.lib.gz")
