@@ -1,0 +1,187 @@
+"""The real layer behind the stimulus: 64 of its channel passes, one a lane.
+
+The layer is the second convolution of a small network trained on the digits (16 channels of
+8 x 8, 32 filters of 3 x 3; characterize/data/README.md), quantized to the config's formats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterize.bitslice import LANES, held
+from rtl_gen.config import AcceleratorConfig
+from rtl_gen.errors import UserError
+from rtl_gen.instructions import Pass, pass_instructions
+from rtl_gen.layer import Layer
+from rtl_gen.schedule import Mapping, lanes, loops
+from rtl_gen.streams import pack
+
+Codes = NDArray[np.int64]
+
+#: Images, channels, filters, map height and width, kernel of the layer.
+LAYER = Layer(
+    name="digits_conv2",
+    kind="conv",
+    in_channels=16,
+    in_height=8,
+    in_width=8,
+    out_channels=32,
+    kernel_height=3,
+    kernel_width=3,
+    padding=1,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contexts:
+    """64 passes of the layer, one a lane, and what is common to them.
+
+    Parameters
+    ----------
+    config, mapping : every lane runs `LAYER` under these.
+    passes : by lane; they differ in data only. row, column : of the lane's PE, (lanes,).
+    fresh : whether the lane's pass is the first of its sums, (lanes,).
+    above, total : sums of the rows above the lane's PE, and of its whole column, in this pass;
+        earlier, final : of the column in the passes before, and in all: (F * p, lanes).
+    """
+
+    config: AcceleratorConfig
+    mapping: Mapping
+    passes: list[Pass]
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    fresh: NDArray[np.int64]
+    above: NDArray[np.int64]
+    total: NDArray[np.int64]
+    earlier: NDArray[np.int64]
+    final: NDArray[np.int64]
+
+    @property
+    def fields(self) -> dict[str, NDArray[np.int64]]:
+        """The instructions, the same in all lanes."""
+        return self.passes[0].fields
+
+    @property
+    def cycles(self) -> int:
+        """Length of a pass."""
+        return self.passes[0].cycles
+
+
+def quantized_layer(config: AcceleratorConfig) -> tuple[Codes, Codes]:
+    """Codes of 16 input images (16, C, H, W) and of the filters (M, C, R, S)."""
+    source = resources.files("characterize").joinpath("data/digits_layer.npz")
+    with source.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
+        ifmap = config.arithmetic.activation.quantize(data["ifmap"].astype(np.float64))[0]
+        weights = config.arithmetic.weight.quantize(data["weights"].astype(np.float64))[0]
+    return ifmap, weights
+
+
+def stimulus_mapping(config: AcceleratorConfig) -> Mapping:
+    """As many channels and filters as the scratchpads hold, in one set of rows and columns.
+
+    All 64 lanes then write, read and add in the same cycles.
+    """
+    room = min(config.ifmap_words, config.weight_words) // LAYER.kernel_width
+    if room < 1:
+        raise UserError(
+            f"ifmap_words and weight_words must be at least {LAYER.kernel_width} to characterize, "
+            f"not {(config.ifmap_words, config.weight_words)!r}"
+        )
+    q = min(room, LAYER.in_channels)
+    p = min(config.psum_words, LAYER.out_channels, config.weight_words // (q * LAYER.kernel_width))
+    ways = int(lanes(config.bus_bits, config.activation_bits))
+    e = max(min(ways - LAYER.kernel_height + 1, config.columns, 4), 1)
+    return Mapping(p=max(p, 1), q=q, r=1, t=1, e=e)
+
+
+def contexts(config: AcceleratorConfig) -> Contexts:
+    """Passes of 64 lanes: images, strips, filter groups, channel passes, rows and columns."""
+    # The smallest buffer and array that the stimulus needs; the component does not see them.
+    roomy = replace(config, rows=max(config.rows, 3), buffer_kib=max(config.buffer_kib, 64))
+    mapping = stimulus_mapping(roomy)
+    ifmap, weights = quantized_layer(config)
+    bound = loops(roomy, LAYER, mapping)
+    lane = np.arange(LANES)
+    strip = lane // 16 % int(bound.strips)
+    group = lane // 5 % int(bound.filter_groups)
+    step = lane // 3 % int(bound.channel_passes)
+    row, column = lane % LAYER.kernel_height, lane % mapping.e
+    passes = []
+    sums: dict[str, list[NDArray[np.int64]]] = {
+        "above": [],
+        "total": [],
+        "earlier": [],
+        "final": [],
+    }
+    for number in range(LANES):
+        image = ifmap[number % len(ifmap)][None]
+        at = {"strip": int(strip[number]), "filter_group": int(group[number])}
+        passes.append(
+            pass_instructions(
+                roomy, LAYER, mapping, image, weights, channel_pass=int(step[number]), **at
+            )
+        )
+        place = (int(strip[number]) * mapping.e + int(column[number]), int(row[number]))
+        rows = _row_sums(roomy, mapping, image, weights, place[0], int(group[number]))
+        done = int(step[number])
+        sums["above"].append(rows[done, : place[1]].sum(axis=0))
+        sums["total"].append(rows[done].sum(axis=0))
+        sums["earlier"].append(rows[:done].sum(axis=(0, 1)))
+        sums["final"].append(rows.sum(axis=(0, 1)))
+    low, high = config.arithmetic.accumulator.minimum, config.arithmetic.accumulator.maximum
+    return Contexts(
+        config=config,
+        mapping=mapping,
+        passes=passes,
+        row=row,
+        column=column,
+        fresh=(step == 0).astype(np.int64),
+        **{name: np.stack(parts, axis=1).clip(low, high) for name, parts in sums.items()},
+    )
+
+
+def _row_sums(
+    config: AcceleratorConfig,
+    mapping: Mapping,
+    image: Codes,
+    weights: Codes,
+    out_row: int,
+    filter_group: int,
+) -> NDArray[np.int64]:
+    """What each row of one column adds: (channel passes, R, F * p), in the order of drains."""
+    passes = int(loops(config, LAYER, mapping).channel_passes)
+    values = config.arithmetic.activation.decode(image)[0]
+    padded = np.pad(values, [(0, 0), (1, 1 + LAYER.kernel_height + mapping.e), (1, 1)])
+    filters = config.arithmetic.weight.decode(weights)
+    chosen = np.zeros((mapping.p, *filters.shape[1:]), dtype=np.int64)
+    part = filters[filter_group * mapping.p : (filter_group + 1) * mapping.p]
+    chosen[: len(part)] = part
+    result = np.zeros((passes, LAYER.kernel_height, LAYER.out_width * mapping.p), dtype=np.int64)
+    for step in range(passes):
+        channels = slice(step * mapping.q, (step + 1) * mapping.q)
+        for tap in range(LAYER.kernel_height):
+            windows = np.lib.stride_tricks.sliding_window_view(
+                padded[channels, min(out_row, LAYER.in_height) + tap], LAYER.kernel_width, axis=1
+            )
+            sums = np.einsum("cfs,mcs->fm", windows, chosen[:, channels, tap])
+            result[step, tap] = sums.reshape(-1)
+    return result
+
+
+def bus_bits(context: Contexts) -> NDArray[np.uint8]:
+    """The bits of the bus in a row, cycle by cycle: (T, lanes, bus_bits), held between beats."""
+    config, fields = context.config, context.fields
+    loads = (fields["load_weight"] | fields["load_ifmap"]).astype(bool)
+    bits = np.zeros((len(loads), LANES, config.bus_bits), dtype=np.uint8)
+    for lane, one in enumerate(context.passes):
+        for name, codes, width in (
+            ("load_weight", one.weights, config.weight_bits),
+            ("load_ifmap", one.ifmaps, config.activation_bits),
+        ):
+            beats = np.unpackbits(pack(codes, width, config.bus_bits), axis=1, bitorder="little")
+            bits[fields[name].astype(bool), lane] = beats
+    return held(bits, loads)
