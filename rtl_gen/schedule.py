@@ -256,22 +256,25 @@ def best_mapping(design: Design, layer: Layer) -> tuple[Any, Mapping]:
 def mappings(design: Design, layer: Layer) -> Iterator[tuple[Any, Mapping]]:
     """Candidate mappings (whether legal, mapping), each balanced over its passes.
 
-    Columns are shared out between e output rows and t filter groups in five ways; channels
-    between q and the number of passes in three: as many as the scratchpads hold, half of them,
-    and as many as leave room for all the filters that psum_words allows.
+    Columns are shared out between e output rows (as many as the buffer feeds) and t filter
+    groups in five ways; channels between q and the number of passes in three: as many as the
+    scratchpads hold, half of them, and as many as leave room for all the filters that psum_words
+    allows.
     """
     sram = memories(design)
     bank_words = 2 * sram["psum_sram"].depth
     loaded = _columns(layer)[2]
     height, width, channels = layer.kernel_height, layer.kernel_width, layer.in_channels
+    ways, step = lanes(design.bus_bits, design.activation_bits), min(layer.stride, height)
+    # Output rows whose input, of one channel, fits the buffer.
+    tallest = (sram["ifmap_sram"].depth // loaded * ways - height) // step + 1
     whole = design.columns // np.minimum(layer.out_height, design.columns)
     for share in (1, 2, 3, 4, whole):
-        side = np.maximum(design.columns // share, 1)
+        side = np.maximum(np.minimum(design.columns // share, tallest), 1)
         e = _ceil(layer.out_height, _ceil(layer.out_height, side))
-        tags = (e - 1) * min(layer.stride, height) + height
-        beats = _ceil(tags, lanes(design.bus_bits, design.activation_bits)) * loaded
-        fits = sram["ifmap_sram"].depth // beats
-        room = np.where(fits >= channels, channels, fits)
+        fits = sram["ifmap_sram"].depth // (_ceil((e - 1) * step + height, ways) * loaded)
+        # A resident input is loaded once whatever a pass takes of it: no limit.
+        room = np.where(fits >= channels, 2 * channels, fits)
         most = np.minimum(design.ifmap_words, design.weight_words) // width
         most = np.minimum(np.minimum(most, channels), room)
         legal = (most >= 1) & (design.rows >= height) & (bank_words >= layer.out_width)
@@ -281,11 +284,15 @@ def mappings(design: Design, layer: Layer) -> Iterator[tuple[Any, Mapping]]:
             q = np.clip(q, 1, most)
             r = np.minimum(design.rows // height, np.minimum(_ceil(channels, q), room // q))
             r = np.maximum(r, 1)
-            q = _ceil(channels, r * _ceil(channels, q * r))
+            passes = _ceil(channels, q * r)
+            q = _ceil(channels, r * passes)
+            r = _ceil(channels, q * passes)
             p = np.minimum(filters, design.weight_words // (q * width))
             p = np.maximum(np.minimum(p, bank_words // layer.out_width), 1)
-            t = np.minimum(design.columns // e, _ceil(layer.out_channels, p))
-            p = _ceil(layer.out_channels, t * _ceil(layer.out_channels, p * t))
+            t = design.columns // e
+            groups = _ceil(layer.out_channels, p * t)
+            p = _ceil(layer.out_channels, t * groups)
+            t = _ceil(layer.out_channels, p * groups)
             yield legal, Mapping(p=p, q=q, r=r, t=t, e=e)
 
 

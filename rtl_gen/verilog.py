@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import tempfile
@@ -83,6 +84,7 @@ def _plain_names(text: str) -> str:
     return re.sub(r"\\([A-Za-z_][\w.]*\.\w+) ", lambda match: match[1].replace(".", "_"), text)
 
 
+@functools.lru_cache(maxsize=16)
 def accelerator_verilog(config: AcceleratorConfig) -> str:
     """The whole accelerator in one text: a header with the parameters, then the modules.
 

@@ -17,7 +17,7 @@ COORDINATE = 8
 
 def address_bits(words: int) -> int:
     """Bits of an address into `words` words; never 0, so that every port exists."""
-    return bits_for(words - 1)
+    return int(bits_for(words - 1))
 
 
 def instruction(config: AcceleratorConfig) -> wiring.Signature:

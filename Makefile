@@ -1,0 +1,53 @@
+# Every target is one line of what a person would type; the thinking is in scripts/ and in quidam.
+SHELL := /bin/bash
+BIN := .venv/bin
+PACKAGES := rtl_gen characterize models explore quidam
+TECH ?= osu018
+# How many processes to use; the default is what the machine has.
+WORKERS ?= $(shell nproc)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-python demo test check regress bench models format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (Debian packages, .venv); again costs a second
+	@scripts/setup
+
+setup-python:
+	@scripts/setup --python
+
+demo: setup ## the main job, from config to Pareto front (outputs in build/demo)
+	@WORKERS=$(WORKERS) scripts/demo
+
+test: setup ## the whole test suite, EDA tools included
+	$(BIN)/pytest -m "not regress" -n $(WORKERS) --dist loadfile
+
+check: setup-python ## lint, types, architecture, fast tests: under a minute, no EDA tool
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not eda and not regress" -n $(WORKERS) --quiet
+
+regress: setup ## the long checks that `make test` leaves out
+	$(BIN)/pytest -m regress -n $(WORKERS) --dist loadfile
+
+bench: setup-python ## designs per second of explore (TECH=osu018)
+	$(BIN)/python -m explore.bench --tech $(TECH)
+
+models: setup ## characterize and fit a technology anew (TECH=osu018)
+	$(BIN)/quidam characterize --tech $(TECH) --store build/models/$(TECH) --workers $(WORKERS)
+	$(BIN)/quidam fit build/models/$(TECH) -o models/trained/$(TECH).json
+
+format: setup-python ## rewrite the sources as ruff wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## resolve the dependencies of pyproject.toml anew into requirements.lock
+	@scripts/lock
+
+clean: ## remove what was built; .venv stays
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
