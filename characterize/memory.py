@@ -2,8 +2,9 @@
 
 A model is a mapping of plain types, so that technology files and model files can hold it: for
 every quantity a sum of terms, all growing with depth and width, with coefficients that are not
-negative. So it is positive and monotone wherever it is asked, also outside the sizes it was fitted
-to (`range`), where it is a guess: a memory of a few words still pays for a whole macro's periphery.
+negative. It is asked only for macros of the sizes it was fitted to (`range`): a memory that is
+wider or deeper is built of several, as a designer would; one that is smaller takes the smallest
+macro and leaves a part of it unused.
 
 `memory_fit.py` fits one to the macros of Liberty files; `scale` carries it to a technology that
 has no data of its own.
@@ -70,8 +71,9 @@ def sram(model: Mapping[str, Any], depth: ArrayLike, width: ArrayLike) -> dict[s
     Returns
     -------
     dict : arrays `area_um2`, `read_pj` and `write_pj` per access, `leakage_mw`, `access_ns`,
-        `inside_range` (bool: whether the size lies within those fitted), and `scaled` (bool:
-        whether the model comes from another technology) with its `source`.
+        `macros` (how many it is built of), and `scaled` (bool: whether the model comes from
+        another technology) with its `source`. An access wakes one bank: all macros beside one
+        another, one of those above one another. Their multiplexers and wires are left out.
 
     Raises
     ------
@@ -82,17 +84,20 @@ def sram(model: Mapping[str, Any], depth: ArrayLike, width: ArrayLike) -> dict[s
         if not (sizes >= 1).all():
             raise UserError(f"{name} of a memory must be at least 1, not {sizes.min()!r}")
     try:
+        (shallow, deep), (narrow, wide) = (model["range"][name] for name in ("depth", "width"))
+        banks, slices = np.ceil(rows / deep), np.ceil(columns / wide)
+        rows = np.maximum(np.ceil(rows / banks), shallow)
+        columns = np.maximum(np.ceil(columns / slices), narrow)
+        copies = {"area_um2": banks * slices, "leakage_mw": banks * slices, "access_ns": 1.0}
         result: dict[str, Any] = {
-            quantity: sum(
+            quantity: copies.get(quantity, slices)
+            * sum(
                 coefficient * TERMS[term](rows, columns)
                 for term, coefficient in model["coefficients"][quantity].items()
             )
             for quantity in QUANTITIES
         }
-        (shallow, deep), (narrow, wide) = (model["range"][name] for name in ("depth", "width"))
-        result["inside_range"] = (
-            (rows >= shallow) & (rows <= deep) & (columns >= narrow) & (columns <= wide)
-        )
+        result["macros"] = (banks * slices).astype(np.int64)
         return {**result, "scaled": bool(model["scaled"]), "source": str(model["source"])}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(

@@ -26,7 +26,7 @@ from rtl_gen.descriptor import FIELDS, descriptor
 from rtl_gen.errors import ToolError
 from rtl_gen.layer import Layer
 from rtl_gen.reference import check_tensors
-from rtl_gen.schedule import Mapping, Schedule, check, schedule
+from rtl_gen.schedule import Mapping, Schedule, check, check_mapping, schedule
 from rtl_gen.verilog import TOP, accelerator_verilog
 
 Codes = NDArray[np.int64]
@@ -83,6 +83,8 @@ def simulate(
     """
     check(config, layer)
     check_tensors(config.arithmetic, layer, ifmap, weights)
+    if mapping is not None:
+        check_mapping(config, layer, mapping)
     plan = schedule(config, layer, mapping)
     model = build(config)
     with tempfile.TemporaryDirectory(prefix="quidam-") as folder:

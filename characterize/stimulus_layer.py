@@ -81,21 +81,24 @@ def quantized_layer(config: AcceleratorConfig) -> tuple[Codes, Codes]:
 
 
 def stimulus_mapping(config: AcceleratorConfig) -> Mapping:
-    """As many channels and filters as the scratchpads hold, in one set of rows and columns.
+    """As many filters as the scratchpads hold, then channels, in one set of rows and columns.
 
-    All 64 lanes then write, read and add in the same cycles.
+    So does the schedule share out the scratchpads in most layers. All 64 lanes write, read and
+    add in the same cycles.
     """
-    room = min(config.ifmap_words, config.weight_words) // LAYER.kernel_width
+    width = LAYER.kernel_width
+    room = min(config.ifmap_words, config.weight_words) // width
     if room < 1:
         raise UserError(
-            f"ifmap_words and weight_words must be at least {LAYER.kernel_width} to characterize, "
+            f"ifmap_words and weight_words must be at least {width} to characterize, "
             f"not {(config.ifmap_words, config.weight_words)!r}"
         )
-    q = min(room, LAYER.in_channels)
-    p = min(config.psum_words, LAYER.out_channels, config.weight_words // (q * LAYER.kernel_width))
+    filters = min(config.psum_words, LAYER.out_channels)
+    q = max(min(room, LAYER.in_channels, config.weight_words // (filters * width)), 1)
+    p = min(filters, config.weight_words // (q * width))
     ways = int(lanes(config.bus_bits, config.activation_bits))
     e = max(min(ways - LAYER.kernel_height + 1, config.columns, 4), 1)
-    return Mapping(p=max(p, 1), q=q, r=1, t=1, e=e)
+    return Mapping(p=p, q=q, r=1, t=1, e=e)
 
 
 def contexts(config: AcceleratorConfig) -> Contexts:

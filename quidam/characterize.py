@@ -8,11 +8,9 @@ import functools
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -67,7 +65,6 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--retry", action="store_true", help="measure again what failed before")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,12 +82,12 @@ def run(args: argparse.Namespace) -> int:
         print(f"quidam: warning: {warning}", file=sys.stderr)
     tasks = {sample_id(task, technology): task for task in plan.tasks(technology)}
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="quidam-") as folder, progress() as report:
-        liberty = prepare(technology, Path(folder))
+    with store.writing() as scratch, progress() as report:
+        liberty = prepare(technology, scratch)
         outcome = sweep(
             tasks,
             store,
-            functools.partial(measure, technology=technology, liberty=liberty),
+            functools.partial(measure, technology=technology, liberty=liberty, scratch=scratch),
             open_pool=functools.partial(process_pool, workers),
             workers=workers,
             retry=args.retry,

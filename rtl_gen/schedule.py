@@ -187,6 +187,9 @@ def check(config: AcceleratorConfig, layer: Layer) -> None:
 def check_mapping(config: AcceleratorConfig, layer: Layer, mapping: Mapping) -> None:
     """Refuse a mapping that breaks a rule of the array or its memories (`UserError`)."""
     check(config, layer)
+    for letter in ("p", "q", "r", "t", "e"):
+        if getattr(mapping, letter) < 1:
+            raise UserError(f"mapping {letter} must be at least 1, not {getattr(mapping, letter)}")
     width, bound = layer.kernel_width, loops(config, layer, mapping)
     sram = memories(config)
     tile = mapping.q * mapping.r * bound.ifmap_groups * bound.loaded_columns
@@ -202,9 +205,6 @@ def check_mapping(config: AcceleratorConfig, layer: Layer, mapping: Mapping) -> 
     for text, have, limit in rules:
         if have > limit:
             raise UserError(f"mapping {text} ({limit}), not {have}")
-    for letter in ("p", "q", "r", "t", "e"):
-        if getattr(mapping, letter) < 1:
-            raise UserError(f"mapping {letter} must be at least 1, not {getattr(mapping, letter)}")
 
 
 def schedule(design: Design, layer: Layer, mapping: Mapping | None = None) -> Schedule:

@@ -1,0 +1,1 @@
+"""LEARN: samples -> PPA model (docs/explanation/ppa-models.md)."""

@@ -1,0 +1,185 @@
+"""The model card: what was fitted, how far it was off on samples it had not seen, in Markdown.
+
+Plots (`models.card_plots`) stand beside it and need matplotlib, which is imported there only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.component import Error
+from models.fit import Fit
+from models.validation import worst
+from rtl_gen.components import KINDS
+
+if TYPE_CHECKING:
+    from characterize.sample import Sample
+
+#: Metric -> how the error tables head it.
+HEADLINES = {
+    "area_um2": "area",
+    "leakage_mw": "leakage",
+    "power_mw": "power",
+    "fmax_mhz": "fmax",
+}
+
+
+def write_card(folder: Path, name: str, fit: Fit, samples: Sequence[Sample]) -> list[Path]:
+    """Write NAME.md and its plots into `folder`.
+
+    Returns
+    -------
+    list of Path
+        What was written, the card first.
+    """
+    from models.card_plots import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = draw(folder, name, fit, samples)
+    card = folder / f"{name}.md"
+    card.write_text(text(name, fit, samples, plots), encoding="utf-8")
+    return [card, *plots]
+
+
+def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) -> str:
+    """The card as Markdown."""
+    contents = fit.model.contents
+    technology, manifest = contents.technology, contents.manifest
+    sections = [
+        f"# PPA model `{name}`",
+        f"Technology {technology.name}, {technology.voltage_v:g} V; off-chip memory "
+        f"{technology.dram_pj_per_bit:g} pJ/bit. Fitted to {manifest['samples']} samples; chosen "
+        f"by {manifest['folds']}-fold cross-validation, {manifest['repeats']} repetitions, seed "
+        f"{manifest['seed']}.",
+        "Errors are of held-out samples: neither the coefficients nor the choice of the "
+        "polynomial has seen them. Mean (largest) absolute error in percent of the measured "
+        "value; power is that of the component's busiest event at the samples' clock, leakage "
+        "included.",
+        "## Error",
+        _errors(fit),
+        "## Processing elements",
+        "Measured area of samples of one size, memory and datapath apart.",
+        _elements(samples),
+        "## Fitted range",
+        "Outside of these, of the memory sizes that follow from them, and of the sizes of the "
+        "buffer memories' own model, `predict` says `inside_range: false`.",
+        _ranges(samples),
+        "## Largest errors",
+        _worst(fit),
+        "## Predicted against measured",
+        *(f"![{plot.stem}]({plot.name})" for plot in plots),
+        "## Not in the model",
+        "Glitches, wires between components and their clock tree, anything that synthesis of "
+        "one component does not see. Predictions are clipped at zero.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def headline_rows(fit: Fit) -> list[tuple[str, ...]]:
+    """Arithmetic, component, samples, the errors of `HEADLINES`, method: one row a component."""
+    return [
+        (
+            name,
+            kind,
+            str(model.samples),
+            *(percent(model.errors[metric]) for metric in HEADLINES),
+            model.errors["area_um2"].method,
+        )
+        for name, components in sorted(fit.model.contents.components.items())
+        for kind, model in components.items()
+    ]
+
+
+def headline_columns() -> tuple[str, ...]:
+    """What `headline_rows` holds."""
+    return ("arithmetic", "component", "samples", *HEADLINES.values(), "method")
+
+
+def percent(error: Error) -> str:
+    """An error as "mean (largest)", in percent."""
+    if error.mean_percent is None or error.max_percent is None:
+        return "-"
+    return f"{error.mean_percent:.2g} ({error.max_percent:.2g})"
+
+
+def _errors(fit: Fit) -> str:
+    return _markdown(headline_columns(), headline_rows(fit))
+
+
+def reference_elements(samples: Sequence[Sample]) -> list[Sample]:
+    """Of each arithmetic one PE, all of one size if there is such a size: the middle one."""
+    sizes: dict[str, dict[tuple[int, ...], Sample]] = {}
+    for sample in samples:
+        if sample.component == "pe":
+            size = tuple(sample.parameters[field] for field in KINDS["pe"].fields)
+            sizes.setdefault(sample.arithmetic, {})[size] = sample
+    if not sizes:
+        return []
+    common = set.intersection(*(set(of_one) for of_one in sizes.values()))
+    chosen = []
+    for of_one in (sizes[name] for name in sorted(sizes)):
+        known = sorted(common or of_one, key=lambda size: (sum(size), size))
+        chosen.append(of_one[known[len(known) // 2]])
+    return chosen
+
+
+def _elements(samples: Sequence[Sample]) -> str:
+    rows = []
+    for sample in reference_elements(samples):
+        datapath = sample.area_um2.get("datapath", 0.0)
+        scratchpad = sample.area_um2.get("scratchpad", 0.0)
+        rows.append(
+            (
+                sample.arithmetic,
+                " / ".join(str(sample.parameters[field]) for field in KINDS["pe"].fields),
+                f"{datapath:,.0f}",
+                f"{scratchpad:,.0f}",
+                f"{datapath + scratchpad:,.0f}",
+                f"{sample.min_period_ns:.2f}",
+            )
+        )
+    head = (
+        "arithmetic",
+        "ifmap / weight / psum words",
+        "datapath um2",
+        "scratchpads um2",
+        "sum um2",
+        "min period ns",
+    )
+    return _markdown(head, rows)
+
+
+def _ranges(samples: Sequence[Sample]) -> str:
+    rows = []
+    for kind in KINDS:
+        chosen = [sample.parameters for sample in samples if sample.component == kind]
+        spans = [
+            f"{field} {min(p[field] for p in chosen)} to {max(p[field] for p in chosen)}"
+            for field in KINDS[kind].fields
+        ]
+        rows.append((kind, "; ".join(spans) or "no sizes"))
+    return _markdown(("component", "samples span"), rows)
+
+
+def _worst(fit: Fit) -> str:
+    rows = [
+        (
+            row.arithmetic,
+            row.component,
+            row.metric,
+            row.id[:12],
+            f"{row.actual:.4g}",
+            f"{row.predicted:.4g}",
+            f"{row.percent:+.1f}",
+        )
+        for row in worst(fit.residuals, 10)
+    ]
+    head = ("arithmetic", "component", "metric", "sample", "measured", "predicted", "percent")
+    return _markdown(head, rows)
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,120 @@
+"""Plots of the model card, as PNG: held-out predictions against measurements, and PE areas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+
+from models.card import reference_elements
+from models.fit import Fit
+from models.validation import Residual
+
+if TYPE_CHECKING:
+    from characterize.sample import Sample
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+#: Plot -> (title, unit, the metrics drawn in it).
+GROUPS = {
+    "area": ("Area", "um²", ("area_um2",)),
+    "leakage": ("Leakage", "mW", ("leakage_mw",)),
+    "energy": ("Energy of a cycle, all events", "pJ", ("energy_pj",)),
+    "period": ("Shortest clock period", "ns", ("min_period_ns",)),
+}
+#: Okabe and Ito's colours, which colour-blind readers can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = {"pe": "o", "node": "^", "row": "s", "bank": "D", "collector": "v", "controller": "P"}
+
+
+def draw(folder: Path, name: str, fit: Fit, samples: Sequence[Sample]) -> list[Path]:
+    """Draw NAME-area.png, -leakage, -energy, -period and -pe into `folder`."""
+    arithmetics = sorted({row.arithmetic for row in fit.residuals})
+    colours = {one: COLOURS[i % len(COLOURS)] for i, one in enumerate(arithmetics)}
+    paths = []
+    for group, (title, unit, heads) in GROUPS.items():
+        rows = [row for row in fit.residuals if _is_total(row.metric, heads)]
+        figure = _scatter(title, unit, rows, colours)
+        paths.append(_save(figure, folder / f"{name}-{group}.png"))
+    paths.append(_save(_elements(samples), folder / f"{name}-pe.png"))
+    return paths
+
+
+def _is_total(metric: str, heads: Sequence[str]) -> bool:
+    """Whether it is a sum over parts: `energy_pj.mac` is, `energy_pj.mac.clock` is not."""
+    head, *rest = metric.split(".")
+    return head in heads and len(rest) == (1 if head == "energy_pj" else 0)
+
+
+def _scatter(title: str, unit: str, rows: Sequence[Residual], colours: dict[str, str]) -> Any:
+    """Above, predicted against measured; below, the error, which the line above would hide."""
+    figure, (axes, below) = plt.subplots(
+        2, 1, figsize=(6, 7), layout="constrained", sharex=True, height_ratios=(3, 1)
+    )
+    known = [row for row in rows if row.predicted is not None]
+    for kind, name in product(MARKERS, colours):
+        points = [r for r in known if (r.component, r.arithmetic) == (kind, name)]
+        actual = [row.actual for row in points]
+        style = {"marker": MARKERS[kind], "facecolor": "none", "edgecolor": colours[name]}
+        axes.scatter(actual, [row.predicted for row in points], s=20, linewidth=0.9, **style)
+        below.scatter(actual, [row.percent for row in points], s=20, linewidth=0.9, **style)
+    positive = [v for row in known for v in (row.actual, row.predicted or 0.0) if v > 0]
+    if positive:
+        low, high = min(positive) / 1.3, max(positive) * 1.3
+        axes.plot([low, high], [low, high], color="0.6", linewidth=0.8, zorder=0)
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+    below.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+    below.set(xlabel=f"measured, {unit}", ylabel="error, %")
+    axes.set(title=f"{title}: held-out samples", ylabel=f"predicted, {unit}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if positive and high < 99 * low else (1,)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
+    for one in (axes, below):
+        one.grid(visible=True, color="0.92", linewidth=0.6)
+    _legends(axes, colours, {row.component for row in known})
+    return figure
+
+
+def _legends(axes: Any, colours: dict[str, str], kinds: set[str]) -> None:
+    named = [
+        Line2D([], [], linestyle="", marker="s", color=colour, label=name)
+        for name, colour in colours.items()
+    ]
+    shaped = [
+        Line2D([], [], linestyle="", marker=marker, markerfacecolor="none", color="0.3", label=kind)
+        for kind, marker in MARKERS.items()
+        if kind in kinds
+    ]
+    first = axes.legend(handles=named, loc="upper left", fontsize="small", frameon=False)
+    axes.add_artist(first)
+    axes.legend(handles=shaped, loc="lower right", fontsize="small", frameon=False)
+
+
+def _elements(samples: Sequence[Sample]) -> Any:
+    """Bars of PE area, scratchpads on the datapath."""
+    chosen = reference_elements(samples)
+    names = [sample.arithmetic for sample in chosen]
+    datapath = [sample.area_um2.get("datapath", 0.0) / 1e3 for sample in chosen]
+    scratchpad = [sample.area_um2.get("scratchpad", 0.0) / 1e3 for sample in chosen]
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    axes.bar(names, datapath, color=COLOURS[0], width=0.6, label="datapath")
+    axes.bar(names, scratchpad, bottom=datapath, color=COLOURS[5], width=0.6, label="scratchpads")
+    size = " / ".join(str(value) for value in chosen[0].parameters.values()) if chosen else ""
+    axes.set(title=f"PE area ({size} ifmap / weight / psum words)", ylabel="1000 um²")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _save(figure: Any, path: Path) -> Path:
+    # No software version in the file: the same fit gives the same bytes.
+    figure.savefig(path, dpi=130, metadata={"Software": None})
+    plt.close(figure)
+    return path

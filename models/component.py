@@ -1,0 +1,71 @@
+"""`ComponentModel`: the fitted polynomials of one kind of component in one arithmetic.
+
+Metrics have names with their unit in front: `area_um2.PART`, `leakage_mw.PART`,
+`energy_pj.EVENT.PART` (per cycle spent in the event) and `min_period_ns`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.features import SUMS, Array
+from models.polynomial import Monomials, Polynomial
+
+#: Parts an instance's area, leakage and energy are told apart into; "clock" has energy only.
+PARTS = ("datapath", "scratchpad", "clock")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error:
+    """How far predictions for samples left out of the fit were from their measurements.
+
+    Parameters
+    ----------
+    mean_percent, max_percent : mean and largest absolute error, percent of the measured value;
+        None where it could not be computed.
+    method : how it was computed, or why it could not be.
+    """
+
+    mean_percent: float | None
+    max_percent: float | None
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentModel:
+    """Polynomials of one component.
+
+    Parameters
+    ----------
+    samples, points : measurements, and how many of them differ in their features.
+    ranges : feature -> lowest and highest value among the samples.
+    polynomials : metric -> polynomial of the scaled features.
+    errors : metric -> cross-validated error; also for sums over parts (`area_um2`,
+        `leakage_mw`, `energy_pj.EVENT`) and for `power_mw` and `fmax_mhz`.
+    """
+
+    samples: int
+    points: int
+    ranges: Mapping[str, tuple[float, float]]
+    polynomials: Mapping[str, Polynomial]
+    errors: Mapping[str, Error]
+
+    def evaluate(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        """Predict every metric: float64 arrays of the features' shape."""
+        monomials = Monomials(features, self.ranges)
+        return {
+            metric: polynomial.evaluate(monomials)
+            for metric, polynomial in self.polynomials.items()
+        }
+
+    def outside(self, features: Mapping[str, Array]) -> dict[str, npt.NDArray[np.bool_]]:
+        """Where a feature lies outside its fitted range, `SUMS` aside: feature -> bool array."""
+        return {
+            name: np.asarray((features[name] < low) | (features[name] > high))
+            for name, (low, high) in self.ranges.items()
+            if name not in SUMS
+        }

@@ -1,0 +1,153 @@
+"""What the polynomials are polynomials of: physical sizes of each kind of component.
+
+Fitting and predicting share this one place, and one formula serves ints and numpy arrays. A
+design is anything with the fields of its kind (`KINDS[kind].fields`) and `activation_bits`,
+`weight_bits`, `accumulator_bits`: a config, a table of designs, a table of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtl_gen.components import KINDS, Design
+from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One size: the config fields it needs, and its value for a design or a table of them."""
+
+    fields: tuple[str, ...]
+    value: Callable[[Design], Any]
+
+
+def address_bits(words: Any) -> Array:
+    """Bits that number `words` words: the ceiling of log2, exact for every integer < 2**53."""
+    return np.frexp(np.asarray(words, dtype=np.float64) - 1)[1].astype(np.float64)
+
+
+_WORDS = ("ifmap_words", "weight_words", "psum_words")
+
+FEATURES: dict[str, Feature] = {
+    "ifmap_storage_bits": Feature(
+        fields=("ifmap_words",), value=lambda d: d.ifmap_words * d.activation_bits
+    ),
+    "weight_storage_bits": Feature(
+        fields=("weight_words",), value=lambda d: d.weight_words * d.weight_bits
+    ),
+    "psum_storage_bits": Feature(
+        fields=("psum_words",), value=lambda d: d.psum_words * d.accumulator_bits
+    ),
+    "storage_bits": Feature(
+        fields=_WORDS,
+        value=lambda d: (
+            d.ifmap_words * d.activation_bits
+            + d.weight_words * d.weight_bits
+            + d.psum_words * d.accumulator_bits
+        ),
+    ),
+    "ifmap_address_bits": Feature(
+        fields=("ifmap_words",), value=lambda d: address_bits(d.ifmap_words)
+    ),
+    "weight_address_bits": Feature(
+        fields=("weight_words",), value=lambda d: address_bits(d.weight_words)
+    ),
+    "psum_address_bits": Feature(
+        fields=("psum_words",), value=lambda d: address_bits(d.psum_words)
+    ),
+    "address_bits": Feature(
+        fields=_WORDS,
+        value=lambda d: (
+            address_bits(d.ifmap_words) + address_bits(d.weight_words) + address_bits(d.psum_words)
+        ),
+    ),
+    "bus_bits": Feature(fields=("bus_bits",), value=lambda d: d.bus_bits),
+    "bus_address_bits": Feature(fields=("bus_bits",), value=lambda d: address_bits(d.bus_bits)),
+    "columns": Feature(fields=("columns",), value=lambda d: d.columns),
+    "column_address_bits": Feature(fields=("columns",), value=lambda d: address_bits(d.columns)),
+    "sum_bits": Feature(fields=("columns",), value=lambda d: d.columns * d.accumulator_bits),
+    "psum_depth_bits": Feature(
+        fields=("columns", "buffer_kib"), value=lambda d: address_bits(psum_sram_depth(d))
+    ),
+    "ifmap_depth_bits": Feature(
+        fields=("buffer_kib", "bus_bits"),
+        value=lambda d: address_bits(d.buffer_kib * HALF_KIB_BITS // d.bus_bits),
+    ),
+}
+
+_STORAGE = ("ifmap_storage_bits", "weight_storage_bits", "psum_storage_bits")
+_ADDRESSES = ("ifmap_address_bits", "weight_address_bits", "psum_address_bits")
+
+#: Sets of features that a polynomial may be made of. The fit chooses a set and a degree by
+#: cross-validation; a component is offered the sets that its fields determine (`candidates`).
+SETS: tuple[tuple[str, ...], ...] = (
+    ("storage_bits",),
+    ("address_bits",),
+    ("storage_bits", "address_bits"),
+    _STORAGE,
+    _ADDRESSES,
+    (*_STORAGE, "address_bits"),
+    (*_STORAGE, *_ADDRESSES),
+    ("bus_bits",),
+    ("bus_address_bits",),
+    ("bus_bits", "address_bits"),
+    ("bus_bits", *_ADDRESSES),
+    ("columns",),
+    ("psum_depth_bits",),
+    ("sum_bits", "psum_depth_bits"),
+    ("sum_bits", "bus_bits"),
+    ("sum_bits", "bus_address_bits", "column_address_bits"),
+    ("sum_bits", "bus_bits", "psum_depth_bits"),
+    ("ifmap_depth_bits",),
+    ("bus_bits", "ifmap_depth_bits"),
+    ("bus_bits", "ifmap_depth_bits", "address_bits"),
+)
+
+#: Sums of other features. A design is inside the range when what they are summed of is: the
+#: corners of a box whose edges were sampled count as inside.
+SUMS = frozenset({"storage_bits", "address_bits"})
+
+#: PE fields do not tell its scratchpads' sizes to the rest of the chip, only their addresses.
+_STORES = frozenset({"pe"})
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """The features that a kind of component has: those its fields determine."""
+    fields = set(KINDS[kind].fields)
+    return tuple(
+        name
+        for name, feature in FEATURES.items()
+        if fields.issuperset(feature.fields)
+        and (kind in _STORES or not name.endswith("storage_bits"))
+    )
+
+
+def candidates(kind: str) -> tuple[tuple[str, ...], ...]:
+    """The sets of features to try for a kind of component, simplest first."""
+    known = set(names(kind))
+    return tuple(one for one in SETS if known.issuperset(one))
+
+
+def features(kind: str, design: Design) -> dict[str, Array]:
+    """Every candidate feature of one kind of component.
+
+    Parameters
+    ----------
+    kind : a key of `rtl_gen.components.KINDS`.
+    design : one design (ints) or a table of them (integer arrays of one shape).
+
+    Returns
+    -------
+    dict
+        Feature name -> float64 array of the design's shape (zero-dimensional for one design).
+    """
+    return {
+        name: np.asarray(FEATURES[name].value(design), dtype=np.float64) for name in names(kind)
+    }

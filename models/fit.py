@@ -1,0 +1,216 @@
+"""From samples to a PPA model, each polynomial with the error it had on samples it never saw.
+
+For every arithmetic, component and metric `models.selection` chooses features and degree by
+cross-validation. The error that is reported is measured around that choice: on folds that
+neither the coefficients nor the choice have seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn
+
+from models.component import ComponentModel
+from models.features import Array, features
+from models.metrics import derived, measured
+from models.model_file import Contents, TechnologyData
+from models.polynomial import Polynomial
+from models.ppa import PpaModel
+from models.selection import Folding, choose_and_fit, group, options, plan
+from models.validation import Residual, residuals, summarize
+from rtl_gen.components import KINDS
+from rtl_gen.errors import UserError
+from rtl_gen.formats import arithmetic
+
+if TYPE_CHECKING:
+    from characterize.sample import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A fitted model, and how it did on what it had not seen: one row a sample and metric."""
+
+    model: PpaModel
+    residuals: list[Residual]
+
+
+def fit(
+    samples: Sequence[Sample],
+    technology: TechnologyData,
+    *,
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    manifest: Mapping[str, Any] | None = None,
+) -> Fit:
+    """Fit every component in every arithmetic that the samples hold.
+
+    Parameters
+    ----------
+    samples : of one technology, with every kind of component for each arithmetic.
+    technology : what the model keeps of it.
+    folds, repeats, seed : of the cross-validation that chooses (see `selection.Folding`).
+    manifest : kept in the model file, beside what is known here.
+
+    Raises
+    ------
+    UserError
+        When there are no samples, they are of another technology, or a component is missing.
+    """
+    if folds < 2:
+        raise UserError(f"folds must be at least 2, not {folds!r}")
+    ordered = sorted(samples, key=lambda sample: sample.id)
+    _check(ordered, technology.name)
+    components: dict[str, dict[str, ComponentModel]] = {}
+    rows: list[Residual] = []
+    for name in sorted({sample.arithmetic for sample in ordered}):
+        components[name] = {}
+        for kind in KINDS:
+            chosen = [s for s in ordered if s.arithmetic == name and s.component == kind]
+            model, found = fit_component(kind, chosen, folds=folds, repeats=repeats, seed=seed)
+            components[name][kind] = model
+            rows += found
+    contents = Contents(
+        technology=technology,
+        components=components,
+        manifest={
+            **(manifest or {}),
+            "samples": len(ordered),
+            "samples_sha256": ids_sha256(ordered),
+            "scikit_learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "folds": folds,
+            "repeats": repeats,
+            "seed": seed,
+        },
+    )
+    return Fit(model=PpaModel(contents=contents), residuals=rows)
+
+
+def ids_sha256(samples: Sequence[Sample]) -> str:
+    """SHA-256 of the samples' ids, sorted, one a line."""
+    text = "".join(f"{name}\n" for name in sorted(sample.id for sample in samples))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check(samples: Sequence[Sample], technology: str) -> None:
+    if not samples:
+        raise UserError("store must hold at least one sample, it is empty")
+    found = sorted({sample.technology for sample in samples})
+    if len(found) > 1:
+        raise UserError(f"store must hold samples of one technology, not {found!r}")
+    if found != [technology]:
+        raise UserError(f"technology must be that of the samples, {found[0]!r}, not {technology!r}")
+    for name in sorted({sample.arithmetic for sample in samples}):
+        have = {sample.component for sample in samples if sample.arithmetic == name}
+        if missing := [kind for kind in KINDS if kind not in have]:
+            raise UserError(
+                f"store must hold samples of every component for {name}; "
+                f"there are none of: {', '.join(missing)}"
+            )
+
+
+def fit_component(
+    kind: str, samples: Sequence[Sample], *, folds: int = 5, repeats: int = 3, seed: int = 0
+) -> tuple[ComponentModel, list[Residual]]:
+    """Fit one component in one arithmetic.
+
+    Parameters
+    ----------
+    samples : of one kind, one arithmetic, one technology; at least one.
+
+    Returns
+    -------
+    ComponentModel, list of Residual
+        The residuals are those of the held-out samples.
+    """
+    known = features(kind, _table(kind, samples))
+    actual = measured(kind, samples)
+    polynomials, predicted = _polynomials(kind, known, actual, folds, repeats, seed)
+    points = int(group(known, len(samples)).max()) + 1
+    method, held_out = _method(points, folds)
+    clock_ns = np.array([sample.clock_ns for sample in samples])
+    actual = {**actual, **derived(kind, actual, clock_ns)}
+    predicted = {**predicted, **derived(kind, predicted, clock_ns)} if held_out else {}
+    rows: list[Residual] = []
+    for metric, values in actual.items():
+        rows += residuals(
+            [sample.id for sample in samples],
+            arithmetic=samples[0].arithmetic,
+            component=kind,
+            metric=metric,
+            actual=values,
+            predicted=predicted.get(metric),
+        )
+    model = ComponentModel(
+        samples=len(samples),
+        points=points,
+        ranges={name: (float(v.min()), float(v.max())) for name, v in known.items()},
+        polynomials=polynomials,
+        errors={
+            metric: summarize(values, predicted.get(metric), method)
+            for metric, values in actual.items()
+        },
+    )
+    return model, rows
+
+
+def _polynomials(
+    kind: str,
+    known: Mapping[str, Array],
+    actual: Mapping[str, Array],
+    folds: int,
+    repeats: int,
+    seed: int,
+) -> tuple[dict[str, Polynomial], dict[str, Array]]:
+    """Of every metric: the polynomial fitted to all samples, and the held-out predictions."""
+    count = len(next(iter(actual.values())))
+    everything = np.arange(count)
+    groups = group(known, count)
+    found = options(kind, known, count)
+    whole = plan(found, everything, Folding(groups=groups, folds=folds, repeats=repeats, seed=seed))
+    # Other seeds: the folds that measure the error are not the folds that chose.
+    outer = Folding(groups=groups, folds=folds, repeats=1, seed=seed + 1000)
+    inner = Folding(groups=groups, folds=folds, repeats=1, seed=seed + 2000)
+    held = [(plan(found, train, inner), test) for train, test in outer.splits(everything)]
+    polynomials, predicted = {}, {}
+    for metric, values in actual.items():
+        polynomials[metric] = choose_and_fit(whole, values)[0]
+        predicted[metric] = np.zeros(count)
+        for chooser, test in held:
+            predicted[metric][test] = choose_and_fit(chooser, values)[1][test]
+    return polynomials, predicted
+
+
+def _table(kind: str, samples: Sequence[Sample]) -> SimpleNamespace:
+    """The samples as a table of designs, for `features`."""
+    numbers = arithmetic(samples[0].arithmetic)
+    columns = {
+        field: np.array([sample.parameters[field] for sample in samples], dtype=np.int64)
+        for field in KINDS[kind].fields
+    }
+    return SimpleNamespace(
+        **columns,
+        activation_bits=numbers.activation_bits,
+        weight_bits=numbers.weight_bits,
+        accumulator_bits=numbers.accumulator_bits,
+    )
+
+
+def _method(points: int, folds: int) -> tuple[str, bool]:
+    """How the error was found, and whether it could be."""
+    match points:
+        case 1:
+            return "not computed: the samples have one size, none is left to hold out", False
+        case 2:
+            return "not computed: the line joins the two sizes, none is left to check it", False
+        case _ if points <= folds:
+            return f"leave-one-out of {points} sizes", True
+        case _:
+            return f"{folds}-fold of {points} sizes", True

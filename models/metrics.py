@@ -1,0 +1,54 @@
+"""The metrics of a component: which numbers of its samples are fitted, and which follow.
+
+Needs numpy only. Names carry their unit in front: see `models.component`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.features import Array
+from rtl_gen.components import KINDS
+
+if TYPE_CHECKING:
+    from characterize.sample import Sample
+
+
+def measured(kind: str, samples: Sequence[Sample]) -> dict[str, Array]:
+    """Metric -> one measured value a sample; a part that a sample does not name is zero there."""
+    rows = [flatten(kind, sample) for sample in samples]
+    metrics = sorted({metric for row in rows for metric in row})
+    return {metric: np.array([row.get(metric, 0.0) for row in rows]) for metric in metrics}
+
+
+def flatten(kind: str, sample: Sample) -> dict[str, float]:
+    """One sample's metrics."""
+    row = {"min_period_ns": float(sample.min_period_ns)}
+    row.update({f"area_um2.{part}": float(v) for part, v in sample.area_um2.items()})
+    row.update({f"leakage_mw.{part}": float(v) for part, v in sample.leakage_mw.items()})
+    for event in KINDS[kind].events:
+        for part, value in sample.energy_pj[event].items():
+            row[f"energy_pj.{event}.{part}"] = float(value)
+    return row
+
+
+def derived(kind: str, values: Mapping[str, Array], clock_ns: Array) -> dict[str, Array]:
+    """Sums over parts, the power in the busiest event at the samples' clock, and fmax.
+
+    Applied to measurements and predictions alike, so that their errors can be compared.
+    """
+    names = ["area_um2", "leakage_mw", *(f"energy_pj.{event}" for event in KINDS[kind].events)]
+    result = {name: _total(values, name) for name in names}
+    busiest = result[f"energy_pj.{KINDS[kind].events[0]}"]
+    result["power_mw"] = busiest / clock_ns + result["leakage_mw"]
+    # A prediction may be clipped to a period of zero: let that be a huge error, not infinity.
+    result["fmax_mhz"] = 1000 / np.maximum(values["min_period_ns"], 1e-6)
+    return result
+
+
+def _total(values: Mapping[str, Array], prefix: str) -> Array:
+    parts = [value for name, value in values.items() if name.startswith(f"{prefix}.")]
+    return np.asarray(sum(parts, np.zeros_like(values["min_period_ns"])))

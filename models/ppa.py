@@ -1,0 +1,218 @@
+"""A whole accelerator from its components: area, clock, leakage, energy per event.
+
+One polynomial evaluation a metric for a whole table of designs; needs numpy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from characterize.memory import sram
+from models.component import PARTS, ComponentModel
+from models.features import Array, features
+from models.model_file import Contents, read, write
+from rtl_gen.components import KINDS, Design
+from rtl_gen.errors import UserError
+from rtl_gen.schedule import memories
+
+#: Models that ship: TRAINED / NAME.json.
+TRAINED = Path(__file__).parent / "trained"
+
+#: Where the area and leakage of each kind's parts are booked; "*" is every part.
+SHARES: dict[str, tuple[tuple[str, str], ...]] = {
+    "pe_datapath": (("pe", "datapath"),),
+    "pe_scratchpad": (("pe", "scratchpad"),),
+    "network": (("node", "*"), ("row", "*"), ("collector", "*")),
+    "buffer_logic": (("bank", "*"),),
+    "controller": (("controller", "*"),),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ppa:
+    """Predicted power, performance and area; every array has the shape of the design table.
+
+    Parameters
+    ----------
+    technology : name.
+    area_um2, leakage_mw : of the whole accelerator, buffer memories included.
+    area_by, leakage_by : the same by share (the keys of `SHARES`, and "buffer_sram").
+    min_period_ns : the slowest component's, or the slowest memory's access time.
+    energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event.
+    memories : name (as in `rtl_gen.schedule.memories`) -> what `characterize.memory.sram` says of
+        one memory: `read_pj`, `write_pj`, `leakage_mw`, `area_um2`, `access_ns`, whether they are
+        `scaled` from another technology, and from which `source`; and their `count`.
+    dram_pj_per_bit : off-chip.
+    inside_range : whether every feature of every component lies in its fitted range, and every
+        memory among the sizes its model was fitted to.
+    outside : "FEATURE of KIND" or "size of MEMORY" -> where it does not lie inside; only those
+        that are outside somewhere.
+    """
+
+    technology: str
+    area_um2: Array
+    area_by: dict[str, Array]
+    min_period_ns: Array
+    leakage_mw: Array
+    leakage_by: dict[str, Array]
+    energy_pj: dict[str, dict[str, dict[str, Array]]]
+    memories: dict[str, dict[str, Any]]
+    dram_pj_per_bit: float
+    inside_range: npt.NDArray[np.bool_]
+    outside: dict[str, npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpaModel:
+    """The models of one technology."""
+
+    contents: Contents
+
+    @classmethod
+    def load(cls, path: Path | str) -> PpaModel:
+        """Read a model file; `UserError` when it is not one."""
+        return cls(contents=read(path))
+
+    def save(self, path: Path | str) -> None:
+        """Write the model file."""
+        write(path, self.contents)
+
+    @property
+    def arithmetics(self) -> tuple[str, ...]:
+        """Names of the arithmetics that were characterized."""
+        return tuple(sorted(self.contents.components))
+
+    def predict(self, design: Design, arithmetic: str | None = None) -> Ppa:
+        """Predict one design or a table of designs of one arithmetic.
+
+        Parameters
+        ----------
+        design : an `AcceleratorConfig`, or an object with its integer fields and
+            `activation_bits`, `weight_bits`, `accumulator_bits` as int64 arrays of one shape.
+        arithmetic : name; None for the config's own.
+
+        Raises
+        ------
+        UserError
+            When the model has not been fitted to the arithmetic.
+        """
+        name = design.arithmetic.name if arithmetic is None else arithmetic
+        if name not in self.contents.components:
+            raise UserError(
+                f"arithmetic must be one the model was fitted to "
+                f"({', '.join(self.arithmetics)}), not {name!r}"
+            )
+        shape = np.shape(design.rows)
+        known = {kind: features(kind, design) for kind in KINDS}
+        models = self.contents.components[name]
+        metrics = {kind: _broadcast(models[kind].evaluate(known[kind]), shape) for kind in KINDS}
+        chips = self._memories(design)
+        area_by, leakage_by = (
+            _shares(metrics, quantity, design, chips) for quantity in ("area_um2", "leakage_mw")
+        )
+        outside = _outside(models, known, chips, shape)
+        periods = [values["min_period_ns"] for values in metrics.values()]
+        periods += [np.broadcast_to(chip["access_ns"], shape) for chip in chips.values()]
+        return Ppa(
+            technology=self.contents.technology.name,
+            area_um2=_sum(area_by),
+            area_by=area_by,
+            min_period_ns=np.maximum.reduce(periods),
+            leakage_mw=_sum(leakage_by),
+            leakage_by=leakage_by,
+            energy_pj={kind: _energies(kind, metrics[kind]) for kind in KINDS},
+            memories=chips,
+            dram_pj_per_bit=self.contents.technology.dram_pj_per_bit,
+            inside_range=~np.logical_or.reduce([np.zeros(shape, dtype=bool), *outside.values()]),
+            outside=outside,
+        )
+
+    def _memories(self, design: Design) -> dict[str, dict[str, Any]]:
+        return {
+            name: {
+                **sram(self.contents.technology.memories, memory.depth, memory.width),
+                "count": memory.count,
+            }
+            for name, memory in memories(design).items()
+        }
+
+
+def load_model(name_or_path: Path | str) -> PpaModel:
+    """Load a model file, or a model that ships by its name.
+
+    Raises
+    ------
+    UserError
+        When there is neither such a file nor such a model.
+    """
+    path = Path(name_or_path)
+    shipped = {file.stem: file for file in sorted(TRAINED.glob("*.json"))}
+    if str(name_or_path) in shipped and not path.is_file():
+        return PpaModel.load(shipped[str(name_or_path)])
+    if not path.is_file():
+        raise UserError(
+            f"model must be a file, or a model that ships ({', '.join(shipped) or 'none does'}), "
+            f"not {str(name_or_path)!r}"
+        )
+    return PpaModel.load(path)
+
+
+def _broadcast(metrics: Mapping[str, Array], shape: tuple[int, ...]) -> dict[str, Array]:
+    """A component without features of its own has one value for all designs."""
+    return {metric: np.broadcast_to(values, shape) for metric, values in metrics.items()}
+
+
+def _shares(
+    metrics: Mapping[str, Mapping[str, Array]],
+    quantity: str,
+    design: Design,
+    chips: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Array]:
+    """Book area or leakage, all instances together."""
+    result: dict[str, Array] = {}
+    for share, booked in SHARES.items():
+        total = np.zeros(np.shape(design.rows))
+        for kind, part in booked:
+            for one in PARTS if part == "*" else (part,):
+                value = metrics[kind].get(f"{quantity}.{one}", 0.0)
+                total = total + KINDS[kind].count(design) * value
+        result[share] = total
+    sram_total = sum(chip["count"] * chip[quantity] for chip in chips.values())
+    result["buffer_sram"] = np.asarray(sram_total, dtype=np.float64)
+    return result
+
+
+def _sum(parts: Mapping[str, Array]) -> Array:
+    return np.asarray(sum(parts.values()), dtype=np.float64)
+
+
+def _energies(kind: str, metrics: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    return {
+        event: {
+            part: metrics[f"energy_pj.{event}.{part}"]
+            for part in PARTS
+            if f"energy_pj.{event}.{part}" in metrics
+        }
+        for event in KINDS[kind].events
+    }
+
+
+def _outside(
+    models: Mapping[str, ComponentModel],
+    known: Mapping[str, Mapping[str, Array]],
+    chips: Mapping[str, Mapping[str, Any]],
+    shape: tuple[int, ...],
+) -> dict[str, npt.NDArray[np.bool_]]:
+    found = {
+        f"{name} of {kind}": where
+        for kind in KINDS
+        for name, where in models[kind].outside(known[kind]).items()
+    }
+    found |= {f"size of {name}": ~np.asarray(chip["inside_range"]) for name, chip in chips.items()}
+    return {place: np.broadcast_to(where, shape) for place, where in found.items() if where.any()}

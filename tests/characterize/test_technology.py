@@ -1,0 +1,285 @@
+"""Technology files: what they may say; the Liberty files made ready; what a check finds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from characterize.cell_check import examine
+from characterize.cell_files import prepare
+from characterize.liberty import read_library
+from characterize.technology import (
+    NUMBERS,
+    TECHNOLOGIES,
+    Technology,
+    load_technology,
+    read_technology,
+    shipped,
+)
+from rtl_gen.errors import ToolError, UserError
+
+#: Three cells and a flip-flop, with a brace and a cell's name where a careless reader stumbles.
+LIBERTY = """\
+library (small) {
+  time_unit : "1ns"; voltage_unit : "1V"; leakage_power_unit : "1nW";
+  capacitive_load_unit (1, pf);
+  nom_voltage : 1.0; nom_temperature : 25;
+  /* cell (GHOST) { */
+  cell (INV) {
+    area : 1; cell_leakage_power : 1;
+    pin (A) { direction : input; capacitance : 0.002; rise_capacitance : 0.003; max_capacitance : 1; }
+    pin (Y) { direction : output; capacitance : 0; function : "!A";
+      internal_power () { related_pin : "A"; power (scalar) { values ("0.1"); } } }
+  }
+  cell ("NAND2") {
+    area : 2; cell_leakage_power : 1;
+    user_text : "not a } brace";
+    pin (A) { direction : "input"; capacitance : 0.002; }
+    pin (B) { direction : input; capacitance : 0.002; }
+    pin (Y) { direction : output; function : "(A B)'";
+      internal_power () { related_pin : "A"; power (scalar) { values ("0.1"); } } }
+  }
+  cell (DFF) {
+    area : 5; cell_leakage_power : 1;
+    ff (IQ, IQN) { clocked_on : "C"; next_state : "D"; }
+    pin (C) { direction : input; clock : true; capacitance : 0.002; 
+      internal_power () { power (scalar) { values ("0.1"); } } }
+    pin (D) { direction : input; capacitance : 0.002; }
+    pin (Q) { direction : output; function : "IQ"; }
+  }
+  cell (TIE1) { area : 1; cell_leakage_power : 1; pin (Y) { direction : output; function : "1"; } }
+}
+"""
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    """A technology file's content; a value of None takes the key away."""
+    result = {
+        "name": "small",
+        "description": "Four cells",
+        "corner": "typical",
+        "liberty": [{"file": "small.lib"}],
+        "feature_nm": 130,
+        "voltage_v": 1.0,
+        "temperature_c": 25,
+        "clock_ns": 2,
+        "driving_cell": "INV",
+        "output_load_ff": 5,
+        "wire_ff_per_pin": 0,
+        "memory": "ihp_sg13g2",
+        "dram_pj_per_bit": 20,
+        "sources": {"cells": "here", "dram_pj_per_bit": "there", "wire_ff_per_pin": "nowhere"},
+        **changes,
+    }
+    return {key: value for key, value in result.items() if value is not None}
+
+
+def write(folder: Path, liberty: str = LIBERTY, **changes: Any) -> Path:
+    """A technology file with its Liberty file."""
+    (folder / "small.lib").write_text(liberty)
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(content(**changes)))
+    return path
+
+
+def small(folder: Path, liberty: str = LIBERTY, **changes: Any) -> Technology:
+    """The technology of `write`."""
+    return load_technology(write(folder, liberty, **changes))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_technology_reads_and_has_its_own_name(name: str) -> None:
+    technology = read_technology(TECHNOLOGIES / f"{name}.yaml")
+    assert technology.name == name
+    assert "apt-get install" in technology.install
+    assert all(len(file.expected_sha256) == 64 for file in technology.liberty)
+    assert technology.memories()["scaled"]
+
+
+def test_units_are_as_the_keys_say(tmp_path: Path) -> None:
+    technology = small(tmp_path, tie_high="TIE1/Y", prune=["N*"])
+    assert (technology.feature_nm, technology.clock_ns, technology.output_load_ff) == (130, 2, 5)
+    assert technology.tie_high == ("TIE1", "Y")
+    assert technology.tie_low is None
+    assert technology.liberty[0].path == tmp_path / "small.lib"
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"clock_ns": "2 ns"}, "clock_ns must be a number of ns from 0.01 to 1000, not '2 ns'"),
+        ({"clock_ns": 20000}, "clock_ns must be a number of ns from 0.01 to 1000, not 20000"),
+        ({"feature_nm": 0.13}, "feature_nm must be a number of nm from 1 to 5000, not 0.13"),
+        ({"voltage_v": float("nan")}, "voltage_v must be a number of V from 0.1 to 10, not nan"),
+        ({"voltage_v": True}, "voltage_v must be a number of V"),
+        ({"corner": None}, "must have the key 'corner'"),
+        ({"colour": "red"}, "keys must be among"),
+        ({"liberty": []}, "liberty must be a list of mappings"),
+        ({"liberty": [{"path": "x"}]}, "liberty must be a list of mappings"),
+        ({"liberty": [{"file": "a", "sha256": "12"}]}, "sha256 must be 64 hexadecimal digits"),
+        ({"liberty": [{"file": "$NO_SUCH_VARIABLE/a"}]}, "NO_SUCH_VARIABLE is not, not"),
+        ({"tie_high": "TIE1"}, "tie_high must be CELL/PIN, or null, not 'TIE1'"),
+        ({"prune": "TBUF"}, "prune must be a list"),
+        ({"prune": ["a b"]}, "prune must hold patterns of cell names"),
+        ({"driving_cell": "BUF; exec rm"}, "driving_cell must be the name of a cell"),
+        ({"name": "../x"}, "name must be letters, digits"),
+        ({"sources": {"cells": "here"}}, "sources must say where cells, dram_pj_per_bit"),
+        ({"sources": None}, "must have the key 'sources'"),
+    ],
+)
+def test_a_broken_rule_is_named_with_the_value(
+    tmp_path: Path, changes: dict[str, Any], rule: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(rule)) as caught:
+        small(tmp_path, **changes)
+    assert "small.yaml" in str(caught.value)
+
+
+def test_every_number_is_required(tmp_path: Path) -> None:
+    for key in NUMBERS:
+        with pytest.raises(UserError, match=f"must have the key '{key}'"):
+            small(tmp_path, **{key: None})
+
+
+def test_an_unknown_name_lists_those_that_ship() -> None:
+    with pytest.raises(UserError, match=r"ships \(osu018, osu035\) or a YAML file, not 'osu99'"):
+        load_technology("osu99")
+
+
+def test_a_missing_liberty_file_says_how_to_install_it(tmp_path: Path) -> None:
+    path = write(tmp_path, install="run `sudo apt-get install small`")
+    (tmp_path / "small.lib").unlink()
+    with pytest.raises(ToolError, match=r"small\.lib .* is missing: run `sudo apt-get install"):
+        load_technology(path)
+    path.write_text(yaml.safe_dump(content()))
+    with pytest.raises(UserError, match="is missing"):
+        load_technology(path)
+
+
+def test_variables_in_paths_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path))
+    technology = small(tmp_path, liberty=LIBERTY) and load_technology(
+        write(tmp_path, LIBERTY) and _with_variable(tmp_path)
+    )
+    assert technology.liberty[0].path == tmp_path / "small.lib"
+
+
+def _with_variable(folder: Path) -> Path:
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump({**content(), "liberty": [{"file": "${PDK_ROOT}/small.lib"}]}))
+    return path
+
+
+def test_another_liberty_file_is_another_technology_and_a_warning(tmp_path: Path) -> None:
+    digest = hashlib.sha256(LIBERTY.encode()).hexdigest()
+    path = write(tmp_path)
+    path.write_text(
+        yaml.safe_dump({**content(), "liberty": [{"file": "small.lib", "sha256": digest}]})
+    )
+    technology = load_technology(path)
+    before = technology.identity()
+    assert technology.warnings() == []
+    (tmp_path / "small.lib").write_text(LIBERTY + "\n")
+    assert digest in technology.warnings()[0]
+    assert technology.identity() != before
+
+
+def test_pruned_cells_are_gone_and_nothing_else(tmp_path: Path) -> None:
+    (path,) = prepare(small(tmp_path, prune=["NA?D*"]), tmp_path / "cells")
+    assert set(read_library(path).cells) == {"INV", "DFF", "TIE1"}
+    assert "GHOST" not in path.read_text()
+    whole = read_library(tmp_path / "small.lib")
+    assert read_library(path).cells["INV"] == whole.cells["INV"]
+
+
+def test_zipped_files_come_out_plain(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    (tmp_path / "small.lib.gz").write_bytes(gzip.compress(LIBERTY.encode()))
+    path.write_text(yaml.safe_dump({**content(), "liberty": [{"file": "small.lib.gz"}]}))
+    (plain,) = prepare(load_technology(path), tmp_path / "cells")
+    assert set(read_library(plain).cells) == {"INV", "NAND2", "DFF", "TIE1"}
+    (tmp_path / "small.lib.gz").write_bytes(gzip.compress(LIBERTY.encode())[:-40])
+    with pytest.raises(UserError, match="must be readable"):
+        prepare(load_technology(path), tmp_path / "cells")
+
+
+def test_wire_is_added_to_input_pins_only(tmp_path: Path) -> None:
+    (path,) = prepare(small(tmp_path, wire_ff_per_pin=1.5), tmp_path / "cells")
+    text = path.read_text()
+    pins = read_library(path).cells["INV"].pins
+    assert pins["A"].capacitance_pf == pytest.approx(0.002 + 0.0015)
+    assert pins["Y"].capacitance_pf == 0
+    assert "rise_capacitance : 0.0045;" in text
+    assert "max_capacitance : 1;" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "liberty", "rule"),
+    [
+        ({"prune": ["XOR*"]}, LIBERTY, r"prune must match cells of the library, not \['XOR\*'\]"),
+        ({"prune": ["*"]}, LIBERTY, "prune must leave cells"),
+        ({}, LIBERTY[:700], "cut short"),
+    ],
+)
+def test_what_can_not_be_prepared(
+    tmp_path: Path, changes: dict[str, Any], liberty: str, rule: str
+) -> None:
+    with pytest.raises(UserError, match=rule):
+        prepare(small(tmp_path, liberty, **changes), tmp_path / "cells")
+
+
+def said(technology: Technology) -> list[str]:
+    """What a check finds, as lines."""
+    return [f"{f.severity}: {f.cell} {f.message}".replace(":  ", ": ") for f in examine(technology)]
+
+
+def test_a_check_of_a_sound_technology_notes_the_missing_tie_cell(tmp_path: Path) -> None:
+    assert said(small(tmp_path, tie_high="TIE1/Y")) == [
+        "note: no tie_low: a constant 0 is taken as a net of the supply"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "old", "new", "expected"),
+    [
+        ({"voltage_v": 1.2}, "", "", "error: voltage_v must be the Liberty file's, 1 V, not 1.2"),
+        ({"temperature_c": 85}, "", "", "error: temperature_c must be the Liberty file's, 25 C"),
+        ({"driving_cell": "BUF"}, "", "", "error: driving_cell must be a cell of the library"),
+        ({"tie_low": "TIE1/Y"}, "", "", "error: tie_low must be a pin whose function is 0"),
+        ({"memory": "no_such"}, "", "", "error: memory model must be one that ships"),
+        ({"prune": ["DFF"]}, "", "", "error: the library must have a flip-flop"),
+        ({"prune": ["INV"]}, "", "", "error: the library must have an inverter"),
+        ({"prune": ["NAND2"]}, "", "", "error: the library must have a NAND or a NOR"),
+        ({}, "area : 2;", "area : 0;", "warning: NAND2 has no area"),
+        ({}, "area : 2; cell_leakage_power : 1", "area : 2", "warning: NAND2 has no leakage"),
+        ({}, 'function : "(A B)\'";', "", "note: NAND2 has no function at Y"),
+        (
+            {},
+            "pin (B) { direction : input; capacitance : 0.002; }",
+            "pin (B) { direction : input; }",
+            "warning: NAND2 has no capacitance at B",
+        ),
+        ({}, "ff (IQ, IQN)", "latch (IQ, IQN)", "note: DFF is a latch cell"),
+        ({}, "(A B)'", "(A PAD)'", "note: NAND2 has a function of pins it lacks at Y"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    tmp_path: Path, changes: dict[str, Any], old: str, new: str, expected: str
+) -> None:
+    assert not old or LIBERTY.count(old) == 1
+    found = said(small(tmp_path, LIBERTY.replace(old, new) if old else LIBERTY, **changes))
+    assert any(line.startswith(expected) for line in found), found
+
+
+@pytest.mark.eda
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_technology_is_clean(name: str) -> None:
+    technology = load_technology(name)
+    assert technology.warnings() == []
+    assert {finding.severity for finding in examine(technology)} <= {"note"}

@@ -1,0 +1,135 @@
+"""Fitting: laws are recovered, and the error that is reported is honest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from characterize.sample import Sample
+from models.fit import Fit, fit, fit_component
+from models.validation import worst
+from rtl_gen.components import KINDS
+from rtl_gen.errors import UserError
+from tests.models.synthetic import TECHNOLOGY, sample, sweep
+
+METRIC = "area_um2.datapath"
+
+
+def pes(count: int, noise: float = 0.0, seed: int = 0) -> list[Sample]:
+    return sweep(kinds=("pe",), most=count, noise=noise, seed=seed)
+
+
+def held_out(samples: list[Sample], metric: str = METRIC) -> dict[str, float]:
+    _, rows = fit_component("pe", samples, repeats=1)
+    return {row.id: float(row.predicted or 0.0) for row in rows if row.metric == metric}
+
+
+def test_a_law_without_noise_is_predicted_to_rounding() -> None:
+    model, _ = fit_component("pe", pes(24), repeats=1)
+    assert set(model.errors) > set(model.polynomials)
+    for metric, error in model.errors.items():
+        assert error.max_percent is not None
+        assert error.max_percent < 1e-6, metric
+        assert error.method.startswith("5-fold")
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.05])
+def test_noise_shows_as_error_of_its_size(noise: float) -> None:
+    model, _ = fit_component("pe", pes(27, noise), repeats=1)
+    means = [model.errors[metric].mean_percent or 0.0 for metric in model.polynomials]
+    # The mean absolute value of a normal deviate is 0.8 of its standard deviation.
+    assert 0.7 * 80 * noise < np.mean(means) < 1.6 * 80 * noise
+
+
+def test_held_out_predictions_have_not_seen_the_sample() -> None:
+    samples = pes(16, noise=0.02)
+    before = held_out(samples)
+    wrong = replace(samples[5], area_um2={"datapath": 7777.0, "scratchpad": 1.0})
+    after = held_out([*samples[:5], wrong, *samples[6:]])
+    assert after[wrong.id] == pytest.approx(before[wrong.id], rel=1e-12)
+    assert any(after[one.id] != before[one.id] for one in samples if one.id != wrong.id)
+
+
+def test_a_wrong_sample_stands_at_the_top_of_the_residuals() -> None:
+    samples = pes(24)
+    wrong = replace(samples[7], min_period_ns=2 * samples[7].min_period_ns)
+    model, rows = fit_component("pe", [*samples[:7], wrong, *samples[8:]], repeats=1)
+    first = worst(rows, 1)[0]
+    assert (first.id, first.metric) == (wrong.id, "fmax_mhz")
+    period = worst([row for row in rows if row.metric == "min_period_ns"], 1)[0]
+    assert period.id == wrong.id
+    assert -60 < (period.percent or 0.0) < -40
+    assert (model.errors["min_period_ns"].max_percent or 0.0) > 40
+    assert (model.errors["area_um2"].max_percent or 0.0) < 1e-6
+
+
+def test_energy_and_power_of_a_sample_are_sums_of_its_parts() -> None:
+    samples = pes(8)
+    _, rows = fit_component("pe", samples, repeats=1)
+    actual = {(row.id, row.metric): row.actual for row in rows}
+    one = samples[3]
+    assert actual[one.id, "energy_pj.mac"] == pytest.approx(sum(one.energy_pj["mac"].values()))
+    power = sum(one.energy_pj["mac"].values()) / one.clock_ns + sum(one.leakage_mw.values())
+    assert actual[one.id, "power_mw"] == pytest.approx(power)
+    assert actual[one.id, "fmax_mhz"] == pytest.approx(1000 / one.min_period_ns)
+
+
+@pytest.mark.parametrize(
+    ("widths", "method", "terms"),
+    [
+        ((64,), "not computed: the samples have one size, none is left to hold out", 1),
+        ((32, 64), "not computed: the line joins the two sizes, none is left to check it", 2),
+        ((32, 64, 128), "leave-one-out of 3 sizes", 2),
+    ],
+)
+def test_few_samples_are_treated_honestly(widths: tuple[int, ...], method: str, terms: int) -> None:
+    samples = [sample("node", "int8", {"bus_bits": bits}) for bits in widths]
+    model, rows = fit_component("node", samples)
+    error = model.errors[METRIC]
+    assert error.method == method
+    assert len(model.polynomials[METRIC].coefficients) == terms
+    assert (error.mean_percent is None) == (len(widths) < 3)
+    assert all((row.predicted is None) == (len(widths) < 3) for row in rows)
+
+
+def test_equal_points_are_no_evidence_for_each_other() -> None:
+    """A point measured five times is still one point."""
+    samples = [sample("node", "int8", {"bus_bits": 64}) for _ in range(5)]
+    model, _ = fit_component("node", samples)
+    assert (model.samples, model.points) == (5, 1)
+    assert model.errors[METRIC].mean_percent is None
+
+
+def test_the_same_samples_and_seed_give_the_same_bytes(tmp_path: Path, fitted: Fit) -> None:
+    samples = sweep(("int8", "lightpe1"), most=12, noise=0.01)
+    again = fit(samples[::-1], TECHNOLOGY, repeats=1)
+    for name, one in (("a.json", fitted), ("b.json", again)):
+        one.model.save(tmp_path / name)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_every_component_of_every_arithmetic_is_fitted(fitted: Fit) -> None:
+    components = fitted.model.contents.components
+    assert {name: tuple(kinds) for name, kinds in components.items()} == {
+        "int8": tuple(KINDS),
+        "lightpe1": tuple(KINDS),
+    }
+
+
+def test_what_cannot_be_fitted_is_refused() -> None:
+    samples = sweep(most=3)
+    with pytest.raises(UserError, match="store must hold at least one sample"):
+        fit([], TECHNOLOGY)
+    other = replace(samples[0], technology="other")
+    with pytest.raises(UserError, match=r"one technology, not \['other', 'synthetic'\]"):
+        fit([*samples[1:], other], TECHNOLOGY)
+    with pytest.raises(UserError, match="technology must be that of the samples, 'synthetic'"):
+        fit(samples, replace(TECHNOLOGY, name="osu018"))
+    without = [one for one in samples if one.component not in ("row", "bank")]
+    with pytest.raises(UserError, match="every component for int8; there are none of: row, bank"):
+        fit(without, TECHNOLOGY)
+    with pytest.raises(UserError, match="folds must be at least 2, not 1"):
+        fit(samples, TECHNOLOGY, folds=1)
