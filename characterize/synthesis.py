@@ -134,9 +134,9 @@ def synthesize(
         json=workdir / "netlist.json",
         verilog=mapped,
         cells=int(flat["num_cells"]) - memories,
-        area_um2=float(flat["area"]),
+        area_um2=float(flat.get("area", 0)),  # Yosys leaves it out where there are no cells
         modules={
-            name: float(module["area"])
+            name: float(module.get("area", 0))
             for name, module in _statistics(workdir / "hierarchy.json").items()
         },
     )

@@ -106,9 +106,9 @@ class Technology:
             "driving_cell": self.driving_cell,
             "output_load_ff": self.output_load_ff,
             "wire_ff_per_pin": self.wire_ff_per_pin,
-            "tie_high": self.tie_high,
-            "tie_low": self.tie_low,
-            "prune": self.prune,
+            "tie_high": list(self.tie_high or ()),
+            "tie_low": list(self.tie_low or ()),
+            "prune": list(self.prune),
         }
 
     def content_id(self) -> str:

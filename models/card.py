@@ -56,15 +56,16 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         "Errors are of held-out samples: neither the coefficients nor the choice of the "
         "polynomial has seen them. Mean (largest) absolute error in percent of the measured "
         "value; power is that of the component's busiest event at the samples' clock, leakage "
-        "included.",
+        "included. Folds part sizes, not the levels of one field: where samples share a few "
+        "levels, an error of nearly 0 may only say that the levels were met again.",
         "## Error",
         _errors(fit),
         "## Processing elements",
         "Measured area of samples of one size, memory and datapath apart.",
         _elements(samples),
         "## Fitted range",
-        "Outside of these, of the memory sizes that follow from them, and of the sizes of the "
-        "buffer memories' own model, `predict` says `inside_range: false`.",
+        "Outside of these, and of the memory depths that follow from them, `predict` says "
+        "`inside_range: false`.",
         _ranges(samples),
         "## Largest errors",
         _worst(fit),
@@ -101,7 +102,11 @@ def percent(error: Error) -> str:
     """An error as "mean (largest)", in percent."""
     if error.mean_percent is None or error.max_percent is None:
         return "-"
-    return f"{error.mean_percent:.2g} ({error.max_percent:.2g})"
+    mean, largest = (
+        f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+        for value in (error.mean_percent, error.max_percent)
+    )
+    return f"{mean} ({largest})"
 
 
 def _errors(fit: Fit) -> str:
@@ -125,6 +130,11 @@ def reference_elements(samples: Sequence[Sample]) -> list[Sample]:
     return chosen
 
 
+def element_size(sample: Sample) -> str:
+    """A PE's scratchpads, in the order of `KINDS`: a stored sample's keys have another."""
+    return " / ".join(str(sample.parameters[field]) for field in KINDS["pe"].fields)
+
+
 def _elements(samples: Sequence[Sample]) -> str:
     rows = []
     for sample in reference_elements(samples):
@@ -133,7 +143,7 @@ def _elements(samples: Sequence[Sample]) -> str:
         rows.append(
             (
                 sample.arithmetic,
-                " / ".join(str(sample.parameters[field]) for field in KINDS["pe"].fields),
+                element_size(sample),
                 f"{datapath:,.0f}",
                 f"{scratchpad:,.0f}",
                 f"{datapath + scratchpad:,.0f}",

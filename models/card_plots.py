@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
-from models.card import reference_elements
+from models.card import element_size, reference_elements
 from models.fit import Fit
 from models.validation import Residual
 
@@ -106,7 +106,7 @@ def _elements(samples: Sequence[Sample]) -> Any:
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     axes.bar(names, datapath, color=COLOURS[0], width=0.6, label="datapath")
     axes.bar(names, scratchpad, bottom=datapath, color=COLOURS[5], width=0.6, label="scratchpads")
-    size = " / ".join(str(value) for value in chosen[0].parameters.values()) if chosen else ""
+    size = element_size(chosen[0]) if chosen else ""
     axes.set(title=f"PE area ({size} ifmap / weight / psum words)", ylabel="1000 um²")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

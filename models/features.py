@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rtl_gen.components import KINDS, Design
 from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth
+from rtl_gen.schedule import lanes
 
 Array = npt.NDArray[np.float64]
 
@@ -73,6 +74,13 @@ FEATURES: dict[str, Feature] = {
     "columns": Feature(fields=("columns",), value=lambda d: d.columns),
     "column_address_bits": Feature(fields=("columns",), value=lambda d: address_bits(d.columns)),
     "sum_bits": Feature(fields=("columns",), value=lambda d: d.columns * d.accumulator_bits),
+    # The output register: a beat's sums, or all there are (`Collector._beats`).
+    "beat_bits": Feature(
+        fields=("columns", "bus_bits"),
+        value=lambda d: (
+            np.minimum(d.columns, lanes(d.bus_bits, d.accumulator_bits)) * d.accumulator_bits
+        ),
+    ),
     "psum_depth_bits": Feature(
         fields=("columns", "buffer_kib"), value=lambda d: address_bits(psum_sram_depth(d))
     ),
@@ -100,11 +108,12 @@ SETS: tuple[tuple[str, ...], ...] = (
     ("bus_bits", "address_bits"),
     ("bus_bits", *_ADDRESSES),
     ("columns",),
+    ("sum_bits",),
+    ("beat_bits",),
     ("psum_depth_bits",),
-    ("sum_bits", "psum_depth_bits"),
-    ("sum_bits", "bus_bits"),
-    ("sum_bits", "bus_address_bits", "column_address_bits"),
-    ("sum_bits", "bus_bits", "psum_depth_bits"),
+    ("beat_bits", "psum_depth_bits"),
+    ("sum_bits", "beat_bits"),
+    ("sum_bits", "beat_bits", "psum_depth_bits"),
     ("ifmap_depth_bits",),
     ("bus_bits", "ifmap_depth_bits"),
     ("bus_bits", "ifmap_depth_bits", "address_bits"),

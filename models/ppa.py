@@ -49,10 +49,9 @@ class Ppa:
         one memory: `read_pj`, `write_pj`, `leakage_mw`, `area_um2`, `access_ns`, whether they are
         `scaled` from another technology, and from which `source`; and their `count`.
     dram_pj_per_bit : off-chip.
-    inside_range : whether every feature of every component lies in its fitted range, and every
-        memory among the sizes its model was fitted to.
-    outside : "FEATURE of KIND" or "size of MEMORY" -> where it does not lie inside; only those
-        that are outside somewhere.
+    inside_range : whether every feature of every component lies in its fitted range. Memories
+        of any size are built of macros that lie in theirs.
+    outside : "FEATURE of KIND" -> where it does not; only those that are outside somewhere.
     """
 
     technology: str
@@ -116,7 +115,7 @@ class PpaModel:
         area_by, leakage_by = (
             _shares(metrics, quantity, design, chips) for quantity in ("area_um2", "leakage_mw")
         )
-        outside = _outside(models, known, chips, shape)
+        outside = _outside(models, known, shape)
         periods = [values["min_period_ns"] for values in metrics.values()]
         periods += [np.broadcast_to(chip["access_ns"], shape) for chip in chips.values()]
         return Ppa(
@@ -206,7 +205,6 @@ def _energies(kind: str, metrics: Mapping[str, Array]) -> dict[str, dict[str, Ar
 def _outside(
     models: Mapping[str, ComponentModel],
     known: Mapping[str, Mapping[str, Array]],
-    chips: Mapping[str, Mapping[str, Any]],
     shape: tuple[int, ...],
 ) -> dict[str, npt.NDArray[np.bool_]]:
     found = {
@@ -214,5 +212,4 @@ def _outside(
         for kind in KINDS
         for name, where in models[kind].outside(known[kind]).items()
     }
-    found |= {f"size of {name}": ~np.asarray(chip["inside_range"]) for name, chip in chips.items()}
     return {place: np.broadcast_to(where, shape) for place, where in found.items() if where.any()}

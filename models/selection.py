@@ -160,8 +160,11 @@ def _choose(plan: Plan, values: Array, weights: Array) -> int:
         means.append(errors.mean())
         spreads.append(errors.std(ddof=1) / np.sqrt(len(errors)))
     best = int(np.argmin(means))
-    within = np.asarray(means) <= means[best] + spreads[best]
-    return int(np.argmax(within))
+    within = [i for i, mean in enumerate(means) if mean <= means[best] + spreads[best]]
+    terms = [plan.candidates[i].matrix.shape[1] for i in within]
+    # Of those with the fewest terms the best: no order of equals decides.
+    simplest = [i for i, count in zip(within, terms, strict=True) if count == min(terms)]
+    return min(simplest, key=lambda i: float(means[i]))
 
 
 def _point_errors(matrix: Array, plan: Plan, values: Array, weights: Array) -> Array:

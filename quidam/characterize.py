@@ -72,11 +72,11 @@ def run(args: argparse.Namespace) -> int:
     workers = args.workers if args.workers is not None else len(os.sched_getaffinity(0))
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers!r}")
+    plan = load_plan(args.plan)
+    technology = load_technology(args.tech)
     # A missing tool is one message now, not a failure of every sample.
     tools.find("sta")
     tools.yosys_command("")
-    technology = load_technology(args.tech)
-    plan = load_plan(args.plan)
     store = Store(args.store)
     for warning in (*technology.warnings(), *damage(store)):
         print(f"quidam: warning: {warning}", file=sys.stderr)
@@ -120,10 +120,13 @@ def as_json(outcome: Outcome, technology: str, seconds: float) -> str:
 
 def summary(outcome: Outcome, seconds: float) -> str:
     """The outcome for people."""
-    rate = f" ({60 * outcome.measured / seconds:.1f} a minute)" if outcome.measured else ""
+    good = outcome.total - len(outcome.failures)
+    rate = 60 * outcome.measured / max(seconds, 1e-9)
     lines = [
-        f"{outcome.total - len(outcome.failures)} samples: {outcome.measured} measured in "
-        f"{seconds:.0f} s{rate}, the others were in the store"
+        f"{good} samples: {outcome.measured} measured in {seconds:.0f} s ({rate:.1f} a minute), "
+        f"{good - outcome.measured} were in the store"
+        if outcome.measured
+        else f"{good} samples, all in the store"
     ]
     for failure in outcome.failures:
         lines.append(f"failed: {describe(failure)}: {failure.step}: {failure.message}")

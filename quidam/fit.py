@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -232,16 +233,26 @@ def _report(
 def _print(result: Fit, files: Sequence[Path], seconds: float, notes: Sequence[str]) -> None:
     console = Console()
     technology = result.model.contents.technology.name
-    table = Table(title=f"{technology}: error on held-out samples, mean (largest) in percent")
-    for i, title in enumerate(headline_columns()):
-        table.add_column(title, justify="left" if i < 2 or title == "method" else "right")
+    table = Table(
+        title=f"{technology}: error on held-out samples, mean (largest) in percent",
+        box=SIMPLE,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for i, title in enumerate(headline_columns()[:-1]):
+        table.add_column(title, justify="left" if i < 2 else "right", no_wrap=True)
     previous = ""
     for row in headline_rows(result):
         if previous and row[0] != previous:
             table.add_section()
-        table.add_row(*row)
+        table.add_row(*row[:-1])
         previous = row[0]
     console.print(table)
     for note in notes:
         console.print(f"[bold yellow]note:[/] {note}", highlight=False)
-    console.print(f"fitted in {seconds:.1f} s: {', '.join(str(path) for path in files)}")
+    console.print(
+        f"- : too few sizes to hold one out. Fitted in {seconds:.1f} s; wrote "
+        f"{', '.join(str(path) for path in files)}",
+        highlight=False,
+        soft_wrap=True,
+    )

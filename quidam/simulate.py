@@ -93,7 +93,9 @@ def load_tensors(path: str) -> tuple[Codes, Codes]:
     """
     try:
         with np.load(Path(path), allow_pickle=False) as data:
-            tensors = {name: data[name] for name in data.files}
+            tensors = {name: np.asarray(data[name]) for name in data.files}
+    except TypeError as error:  # a single array
+        raise UserError(f"{path} must be an npz archive, not one array") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} must be a readable npz file: {error}") from error
     if "bias" in tensors:

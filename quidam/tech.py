@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from characterize.cell_check import Finding, examine
@@ -71,9 +70,12 @@ def run_list(args: argparse.Namespace) -> int:
     for title in ("name", "Liberty files", "description"):
         table.add_column(title)
     for technology in technologies:
-        state = "here" if here[technology.name] else escape(f"missing: {technology.install}")
+        state = "here" if here[technology.name] else "missing"
         table.add_row(technology.name, state, technology.description)
     Console().print(table)
+    for technology in technologies:
+        if not here[technology.name]:
+            print(f"for {technology.name}, {technology.install}")
     return 0
 
 

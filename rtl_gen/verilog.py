@@ -60,12 +60,17 @@ def module_verilog(component: wiring.Component, name: str) -> str:
     )
     # The first line names the converter's build; the manifest records versions instead.
     body = text.split("\n", 1)[1].strip() if text.startswith("/*") else text.strip()
-    return _plain_names(_no_power_up(body)) + "\n"
+    return _plain_names(_no_empty_wires(_no_power_up(body))) + "\n"
 
 
 def _no_power_up(text: str) -> str:
     """Leave out the initial contents of memories: silicon has none, and nothing reads them."""
     return re.sub(r"  initial begin\n(?:    \S+\[\d+\] = \S+;\n)+  end\n", "", text)
+
+
+def _no_empty_wires(text: str) -> str:
+    """Leave out addresses of one-word memories: no bits, but Verilog would read two."""
+    return re.sub(r"  wire \[-1:0\] \S+;\n", "", text)
 
 
 def _ports(component: wiring.Component) -> dict[str, tuple[Signal, PortDirection]]:

@@ -20,7 +20,8 @@ from cocotb_tools.runner import Runner, get_runner
 _TAIL = 25
 #: Where the wheel's makefile is wrong: its precompiled header is not there when big builds include
 #: it, and its `python` does not exist on Debian outside an active environment.
-_MAKE = f"-- CFG_CXXFLAGS_PCH_I=-include OPT_SLOW=-O0 PYTHON3={sys.executable}"
+#: The design is one file for the compiler: every further one parses all headers again.
+_MAKE = f"-- CFG_CXXFLAGS_PCH_I=-include OPT_SLOW=-O0 VM_PARALLEL_BUILDS=0 PYTHON3={sys.executable}"
 #: Verilator's own run time is the same in every build and takes most of it: compiled once here.
 _RUN_TIME = TemporaryDirectory(prefix="verilated-")
 _A_DAY = 24 * 60 * 60

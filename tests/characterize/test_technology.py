@@ -33,7 +33,8 @@ library (small) {
   /* cell (GHOST) { */
   cell (INV) {
     area : 1; cell_leakage_power : 1;
-    pin (A) { direction : input; capacitance : 0.002; rise_capacitance : 0.003; max_capacitance : 1; }
+    pin (A) { direction : input; capacitance : 0.002;
+      rise_capacitance : 0.003; max_capacitance : 1; }
     pin (Y) { direction : output; capacitance : 0; function : "!A";
       internal_power () { related_pin : "A"; power (scalar) { values ("0.1"); } } }
   }
@@ -48,7 +49,7 @@ library (small) {
   cell (DFF) {
     area : 5; cell_leakage_power : 1;
     ff (IQ, IQN) { clocked_on : "C"; next_state : "D"; }
-    pin (C) { direction : input; clock : true; capacitance : 0.002; 
+    pin (C) { direction : input; clock : true; capacitance : 0.002;
       internal_power () { power (scalar) { values ("0.1"); } } }
     pin (D) { direction : input; capacitance : 0.002; }
     pin (Q) { direction : output; function : "IQ"; }
@@ -80,17 +81,17 @@ def content(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in result.items() if value is not None}
 
 
-def write(folder: Path, liberty: str = LIBERTY, **changes: Any) -> Path:
+def write(folder: Path, text: str = LIBERTY, /, **changes: Any) -> Path:
     """A technology file with its Liberty file."""
-    (folder / "small.lib").write_text(liberty)
+    (folder / "small.lib").write_text(text)
     path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(content(**changes)))
     return path
 
 
-def small(folder: Path, liberty: str = LIBERTY, **changes: Any) -> Technology:
+def small(folder: Path, text: str = LIBERTY, /, **changes: Any) -> Technology:
     """The technology of `write`."""
-    return load_technology(write(folder, liberty, **changes))
+    return load_technology(write(folder, text, **changes))
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -164,25 +165,13 @@ def test_a_missing_liberty_file_says_how_to_install_it(tmp_path: Path) -> None:
 
 def test_variables_in_paths_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
-    technology = small(tmp_path, liberty=LIBERTY) and load_technology(
-        write(tmp_path, LIBERTY) and _with_variable(tmp_path)
-    )
+    technology = small(tmp_path, liberty=[{"file": "${PDK_ROOT}/small.lib"}])
     assert technology.liberty[0].path == tmp_path / "small.lib"
-
-
-def _with_variable(folder: Path) -> Path:
-    path = folder / "small.yaml"
-    path.write_text(yaml.safe_dump({**content(), "liberty": [{"file": "${PDK_ROOT}/small.lib"}]}))
-    return path
 
 
 def test_another_liberty_file_is_another_technology_and_a_warning(tmp_path: Path) -> None:
     digest = hashlib.sha256(LIBERTY.encode()).hexdigest()
-    path = write(tmp_path)
-    path.write_text(
-        yaml.safe_dump({**content(), "liberty": [{"file": "small.lib", "sha256": digest}]})
-    )
-    technology = load_technology(path)
+    technology = small(tmp_path, liberty=[{"file": "small.lib", "sha256": digest}])
     before = technology.identity()
     assert technology.warnings() == []
     (tmp_path / "small.lib").write_text(LIBERTY + "\n")
@@ -199,14 +188,13 @@ def test_pruned_cells_are_gone_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_zipped_files_come_out_plain(tmp_path: Path) -> None:
-    path = write(tmp_path)
     (tmp_path / "small.lib.gz").write_bytes(gzip.compress(LIBERTY.encode()))
-    path.write_text(yaml.safe_dump({**content(), "liberty": [{"file": "small.lib.gz"}]}))
-    (plain,) = prepare(load_technology(path), tmp_path / "cells")
+    technology = small(tmp_path, liberty=[{"file": "small.lib.gz"}])
+    (plain,) = prepare(technology, tmp_path / "cells")
     assert set(read_library(plain).cells) == {"INV", "NAND2", "DFF", "TIE1"}
     (tmp_path / "small.lib.gz").write_bytes(gzip.compress(LIBERTY.encode())[:-40])
     with pytest.raises(UserError, match="must be readable"):
-        prepare(load_technology(path), tmp_path / "cells")
+        prepare(technology, tmp_path / "cells")
 
 
 def test_wire_is_added_to_input_pins_only(tmp_path: Path) -> None:

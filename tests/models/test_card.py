@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from models.card import headline_rows, percent, reference_elements, write_card
+from models.card import element_size, headline_rows, percent, reference_elements, write_card
 from models.component import Error
 from models.fit import Fit
-from tests.models.synthetic import sweep
+from tests.models.synthetic import sample, sweep
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,11 @@ def test_pe_areas_stand_apart_at_one_size(folder: Path) -> None:
     numbers = [re.findall(r"[\d,]{4,}", line) for line in table.splitlines() if "int8" in line]
     datapath, scratchpad, total = (int(one.replace(",", "")) for one in numbers[0])
     assert abs(datapath + scratchpad - total) <= 1
+
+
+def test_sizes_are_named_in_their_order_whatever_the_order_of_a_stored_sample() -> None:
+    one = sample("pe", "int8", {"ifmap_words": 24, "psum_words": 8, "weight_words": 96})
+    assert element_size(one) == "24 / 96 / 8"
 
 
 def test_without_a_common_size_each_arithmetic_shows_its_own() -> None:

@@ -120,7 +120,7 @@ def test_the_slowest_memory_bounds_the_clock(model: PpaModel) -> None:
         ({"weight_words": 2000}, "weight_storage_bits of pe"),
         ({"ifmap_words": 2}, "ifmap_address_bits of pe"),
         ({"bus_bits": 256}, "bus_bits of node"),
-        ({"buffer_kib": 4096}, "size of ifmap_sram"),
+        ({"buffer_kib": 4096}, "ifmap_depth_bits of controller"),
     ],
 )
 def test_designs_outside_the_range_say_so(

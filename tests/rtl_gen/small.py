@@ -1,0 +1,34 @@
+"""Small accelerators that several tests share, each awkward in its own way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtl_gen.config import AcceleratorConfig
+
+#: Name -> the keys of a config file.
+SMALL: dict[str, dict[str, Any]] = {
+    # One PE, one channel and one filter at a time, streams of few lanes.
+    "one_pe": {
+        "arithmetic": "int8",
+        **{"rows": 1, "columns": 1, "ifmap_words": 3, "weight_words": 3, "psum_words": 1},
+        **{"buffer_kib": 1, "bus_bits": 32},
+    },
+    # One row: kernels of one row, columns shared between output rows and filters.
+    "one_row": {
+        "arithmetic": "lightpe2",
+        **{"rows": 1, "columns": 5, "ifmap_words": 8, "weight_words": 32, "psum_words": 4},
+        **{"buffer_kib": 2, "bus_bits": 64},
+    },
+    # One column, so every output row is a strip; sums saturate; the buffer holds a few rows.
+    "one_column": {
+        "arithmetic": "int6xint3a10",
+        **{"rows": 6, "columns": 1, "ifmap_words": 6, "weight_words": 18, "psum_words": 3},
+        **{"buffer_kib": 1, "bus_bits": 128},
+    },
+}
+
+
+def small(name: str) -> AcceleratorConfig:
+    """The config of one of `SMALL`."""
+    return AcceleratorConfig.from_mapping(SMALL[name])

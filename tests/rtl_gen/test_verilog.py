@@ -1,0 +1,202 @@
+"""Emission: the same bytes everywhere, one module a concept, a manifest that is right."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from characterize import tools
+from rtl_gen import provenance
+from rtl_gen.hardware.memory import memory_name
+from rtl_gen.schedule import memories
+from rtl_gen.verilog import TOP, accelerator_verilog, emit
+from tests.rtl_gen.small import SMALL, small
+
+pytestmark = pytest.mark.eda  # Amaranth writes Verilog with a Yosys of its own
+
+ROOT = Path(__file__).parents[2]
+CONCEPTS = ("pe", "network_node", "network_row", "processing_array", "bank", "collector")
+
+#: What `verilator -Wall` may say of Verilog that Yosys has written, and why it is harmless.
+WAIVED = {
+    "UNUSEDSIGNAL": "aliases that keep the names of the source",
+    "PROCASSINIT": "registers have the value after reset as their power-up value, too",
+    "WIDTHEXPAND": "Amaranth extends operands where it means to, Verilog by its own rules: equal",
+    "WIDTHTRUNC": "likewise: a lane taken from the bus by a shift, a number used as a condition",
+    "CASEINCOMPLETE": "every output of a case statement has a value before it",
+    "DECLFILENAME": "what lies within a PE stands in pe.v",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One emission that several tests look at."""
+    result = tmp_path_factory.mktemp("emitted")
+    emit(small("one_row"), result)
+    return result
+
+
+def test_other_processes_write_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    """Another hash seed, another working directory, another user's home and language."""
+    program = (
+        "import json, sys; from pathlib import Path; from rtl_gen.verilog import emit\n"
+        "from rtl_gen.config import AcceleratorConfig\n"
+        "emit(AcceleratorConfig.from_mapping(json.loads(sys.argv[1])), Path(sys.argv[2]))"
+    )
+    environment = {
+        **os.environ,
+        **{"PYTHONHASHSEED": "4321", "PYTHONPATH": str(ROOT), "LC_ALL": "C", "TZ": "Asia/Tokyo"},
+    }
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run(
+        [sys.executable, "-c", program, json.dumps(SMALL["one_row"]), str(tmp_path / "again")],
+        cwd=elsewhere,
+        env=environment,
+        check=True,
+        timeout=300,
+    )
+    assert contents(tmp_path / "again") == contents(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_nothing_of_this_machine_is_in_it(folder: Path) -> None:
+    for name, content in contents(folder).items():
+        assert str(ROOT).encode() not in content, name
+        assert str(folder).encode() not in content, name
+        assert str(Path.home()).encode() + b"/" not in content, name
+        assert not re.search(rb"\.py\b|src *=|attr|20\d\d-\d\d", content), name
+
+
+def test_the_manifest_says_what_was_made_from_what(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    config = small("one_row")
+    assert manifest["schema"] == "quidam-verilog/1"
+    assert manifest["config"] == config.to_mapping() == SMALL["one_row"]
+    assert manifest["config_id"] == config.content_id
+    assert manifest["top"] == TOP == "accelerator"
+    assert manifest["commit"] == provenance.commit()
+    assert manifest["versions"] == provenance.generator_versions()
+    hashes = {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in contents(folder).items()
+        if name != "manifest.json"
+    }
+    assert manifest["sha256"] == hashes
+
+
+def test_a_file_a_concept(folder: Path) -> None:
+    srams = [
+        memory_name(int(memory.depth), int(memory.width))
+        for memory in memories(small("one_row")).values()
+    ]
+    names = [*srams, *CONCEPTS, "controller", TOP]
+    assert (folder / "filelist.f").read_text().splitlines() == [f"{name}.v" for name in names]
+    assert set(contents(folder)) == {*(f"{n}.v" for n in names), "filelist.f", "manifest.json"}
+    for name in names:
+        modules = re.findall(r"^module (\S+)\(", (folder / f"{name}.v").read_text(), re.MULTILINE)
+        assert modules.count(name) == 1
+        assert all(module == name or module.startswith(f"{name}_") for module in modules)
+
+
+def test_every_file_opens_with_the_config(folder: Path) -> None:
+    for path in folder.glob("*.v"):
+        text = path.read_text()
+        assert text.startswith(
+            "// QUIDAM row-stationary accelerator\n//\n//   arithmetic: lightpe2"
+        )
+        for key, value in SMALL["one_row"].items():
+            assert f"//   {key}: {value}\n" in text
+
+
+def test_the_hierarchy_is_the_arrays(folder: Path) -> None:
+    """A PE a place, not a copy of its module a place."""
+    array = (folder / "processing_array.v").read_text()
+    instances = re.findall(r"^  (pe|network_node|network_row) (\w+) \($", array, re.MULTILINE)
+    assert sorted(instances) == sorted(
+        [("network_row", "row_0")]
+        + [("pe", f"pe_0_{j}") for j in range(5)]
+        + [("network_node", f"node_0_{j}") for j in range(5)]
+    )
+
+
+def test_one_text_holds_the_same_modules(folder: Path) -> None:
+    def modules(text: str) -> list[str]:
+        return re.findall(r"^module .*?^endmodule$", text, re.MULTILINE | re.DOTALL)
+
+    files = (folder / "filelist.f").read_text().split()
+    apart = [module for name in files for module in modules((folder / name).read_text())]
+    assert modules(accelerator_verilog(small("one_row"))) == apart
+
+
+def test_files_of_an_earlier_emission_go_and_others_stay(tmp_path: Path) -> None:
+    emit(small("one_pe"), tmp_path)
+    before = set(contents(tmp_path))
+    (tmp_path / "testbench.v").write_text("// the user's\n")
+    files = emit(small("one_row"), tmp_path)
+    assert before - {path.name for path in files}, "the two have memories of different sizes"
+    assert set(contents(tmp_path)) == {path.name for path in files} | {"testbench.v"}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ["", "[]", '{"sha256": 3}', '{"sha256": {"../../precious.v": "", "precious.txt": ""}}'],
+)
+def test_a_manifest_of_others_removes_nothing(manifest: str, tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b"
+    target.mkdir(parents=True)
+    precious = [tmp_path / "precious.v", target / "precious.txt"]
+    for path in precious:
+        path.write_text("precious")
+    (target / "manifest.json").write_text(manifest)
+    emit(small("one_pe"), target)
+    assert all(path.exists() for path in precious)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_verilator_has_nothing_to_say_but_what_is_waived(name: str, tmp_path: Path) -> None:
+    """In particular: no latches, loops, nets without or with two drivers, unconnected pins."""
+    emit(small(name), tmp_path)
+    verilator = tools.verilator()
+    done = tools.run(
+        [
+            *(verilator.program, "--lint-only", "-Wall", "--top-module", TOP, "-f", "filelist.f"),
+            *(f"-Wno-{kind}" for kind in WAIVED),
+        ],
+        cwd=tmp_path,
+        log=tmp_path / "lint.log",
+        timeout=120,
+        env=verilator.env,
+    )
+    assert "Warning" not in done.output
+
+
+def test_lint_finds_a_planted_mistake(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "network_node.v").read_text()
+    broken: Any = re.sub(r"  assign active = .*\n", "", text)
+    assert broken != text
+    (tmp_path / "network_node.v").write_text(broken)
+    verilator = tools.verilator()
+    with pytest.raises(tools.ToolError, match="failed") as failure:
+        tools.run(
+            [
+                *(verilator.program, "--lint-only", "-Wall", "network_node.v"),
+                *(f"-Wno-{kind}" for kind in WAIVED),
+            ],
+            cwd=tmp_path,
+            log=tmp_path / "lint.log",
+            timeout=120,
+            env=verilator.env,
+        )
+    assert "UNDRIVEN" in failure.value.tail
