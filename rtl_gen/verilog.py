@@ -139,7 +139,7 @@ def emit(config: AcceleratorConfig, folder: Path) -> list[Path]:
 
 def _emitted_before(folder: Path) -> set[str]:
     try:
-        names = json.loads((folder / "manifest.json").read_text())["sha256"]
+        names = dict(json.loads((folder / "manifest.json").read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return set()
     return {name for name in names if re.fullmatch(r"\w+\.v", name)}

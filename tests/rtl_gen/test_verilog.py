@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from characterize import tools
-from rtl_gen import provenance
+from rtl_gen import provenance, verilog
+from rtl_gen.errors import ToolError
 from rtl_gen.hardware.memory import memory_name
 from rtl_gen.schedule import memories
 from rtl_gen.verilog import TOP, accelerator_verilog, emit
 from tests.rtl_gen.small import SMALL, small
-
-pytestmark = pytest.mark.eda  # Amaranth writes Verilog with a Yosys of its own
 
 ROOT = Path(__file__).parents[2]
 CONCEPTS = ("pe", "network_node", "network_row", "processing_array", "bank", "collector")
@@ -36,6 +35,10 @@ WAIVED = {
 }
 
 
+#: Amaranth writes Verilog with a Yosys of its own.
+eda = pytest.mark.eda
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One emission that several tests look at."""
@@ -44,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return result
 
 
+@eda
 def test_other_processes_write_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     """Another hash seed, another working directory, another user's home and language."""
     program = (
@@ -71,6 +75,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@eda
 def test_nothing_of_this_machine_is_in_it(folder: Path) -> None:
     for name, content in contents(folder).items():
         assert str(ROOT).encode() not in content, name
@@ -79,6 +84,7 @@ def test_nothing_of_this_machine_is_in_it(folder: Path) -> None:
         assert not re.search(rb"\.py\b|src *=|attr|20\d\d-\d\d", content), name
 
 
+@eda
 def test_the_manifest_says_what_was_made_from_what(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     config = small("one_row")
@@ -96,6 +102,7 @@ def test_the_manifest_says_what_was_made_from_what(folder: Path) -> None:
     assert manifest["sha256"] == hashes
 
 
+@eda
 def test_a_file_a_concept(folder: Path) -> None:
     srams = [
         memory_name(int(memory.depth), int(memory.width))
@@ -110,6 +117,7 @@ def test_a_file_a_concept(folder: Path) -> None:
         assert all(module == name or module.startswith(f"{name}_") for module in modules)
 
 
+@eda
 def test_every_file_opens_with_the_config(folder: Path) -> None:
     for path in folder.glob("*.v"):
         text = path.read_text()
@@ -120,6 +128,7 @@ def test_every_file_opens_with_the_config(folder: Path) -> None:
             assert f"//   {key}: {value}\n" in text
 
 
+@eda
 def test_the_hierarchy_is_the_arrays(folder: Path) -> None:
     """A PE a place, not a copy of its module a place."""
     array = (folder / "processing_array.v").read_text()
@@ -131,6 +140,7 @@ def test_the_hierarchy_is_the_arrays(folder: Path) -> None:
     )
 
 
+@eda
 def test_one_text_holds_the_same_modules(folder: Path) -> None:
     def modules(text: str) -> list[str]:
         return re.findall(r"^module .*?^endmodule$", text, re.MULTILINE | re.DOTALL)
@@ -140,20 +150,35 @@ def test_one_text_holds_the_same_modules(folder: Path) -> None:
     assert modules(accelerator_verilog(small("one_row"))) == apart
 
 
-def test_files_of_an_earlier_emission_go_and_others_stay(tmp_path: Path) -> None:
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Emission without Amaranth: `stand_in(a, b)` makes a and b the modules there are."""
+
+    def install(*names: str) -> None:
+        monkeypatch.setattr(verilog, "modules", lambda config: dict.fromkeys(names))
+
+    monkeypatch.setattr(verilog, "module_verilog", lambda _, name: f"module {name}; endmodule\n")
+    install("one", "two")
+    return install
+
+
+def test_files_of_an_earlier_emission_go_and_others_stay(tmp_path: Path, stand_in: Any) -> None:
     emit(small("one_pe"), tmp_path)
-    before = set(contents(tmp_path))
     (tmp_path / "testbench.v").write_text("// the user's\n")
-    files = emit(small("one_row"), tmp_path)
-    assert before - {path.name for path in files}, "the two have memories of different sizes"
+    stand_in("two", "three")
+    files = emit(small("one_pe"), tmp_path)
+    assert [path.name for path in files] == ["two.v", "three.v", "filelist.f", "manifest.json"]
     assert set(contents(tmp_path)) == {path.name for path in files} | {"testbench.v"}
 
 
 @pytest.mark.parametrize(
     "manifest",
-    ["", "[]", '{"sha256": 3}', '{"sha256": {"../../precious.v": "", "precious.txt": ""}}'],
+    [
+        *("", "[]", "{}", '{"sha256": 3}', '{"sha256": [3]}', '{"sha256": null}'),
+        '{"sha256": {"../../precious.v": "", "precious.txt": ""}}',
+    ],
 )
-def test_a_manifest_of_others_removes_nothing(manifest: str, tmp_path: Path) -> None:
+def test_a_manifest_of_others_removes_nothing(manifest: str, tmp_path: Path, stand_in: Any) -> None:
     target = tmp_path / "a" / "b"
     target.mkdir(parents=True)
     precious = [tmp_path / "precious.v", target / "precious.txt"]
@@ -164,6 +189,22 @@ def test_a_manifest_of_others_removes_nothing(manifest: str, tmp_path: Path) -> 
     assert all(path.exists() for path in precious)
 
 
+def test_a_failure_leaves_the_earlier_emission(
+    tmp_path: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emit(small("one_pe"), tmp_path)
+    before = contents(tmp_path)
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        emit(small("one_row"), tmp_path)
+    assert contents(tmp_path) == before
+
+
+@eda
 @pytest.mark.parametrize("name", SMALL)
 def test_verilator_has_nothing_to_say_but_what_is_waived(name: str, tmp_path: Path) -> None:
     """In particular: no latches, loops, nets without or with two drivers, unconnected pins."""
@@ -182,13 +223,14 @@ def test_verilator_has_nothing_to_say_but_what_is_waived(name: str, tmp_path: Pa
     assert "Warning" not in done.output
 
 
+@eda
 def test_lint_finds_a_planted_mistake(folder: Path, tmp_path: Path) -> None:
     text = (folder / "network_node.v").read_text()
     broken: Any = re.sub(r"  assign active = .*\n", "", text)
     assert broken != text
     (tmp_path / "network_node.v").write_text(broken)
     verilator = tools.verilator()
-    with pytest.raises(tools.ToolError, match="failed") as failure:
+    with pytest.raises(ToolError, match="failed") as failure:
         tools.run(
             [
                 *(verilator.program, "--lint-only", "-Wall", "network_node.v"),
