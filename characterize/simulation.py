@@ -161,7 +161,8 @@ def build(config: AcceleratorConfig) -> Path:
         (work / f"{TOP}.v").write_text(text)
         (work / "accelerator.cpp").write_text(harness)
         (work / "fields.h").write_text(fields)
-        _verilate(work, cache_folder() / f"{key}.log")
+        # A log of its own: others may be building the same. It stays where the build fails.
+        _verilate(work, work.with_suffix(".log"))
         (work / "done").mkdir()
         (work / "obj_dir" / f"V{TOP}").rename(work / "done" / f"V{TOP}")
         try:

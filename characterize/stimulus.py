@@ -32,7 +32,7 @@ from rtl_gen.hardware.row import NetworkRow
 Bits = NDArray[np.uint64]
 
 #: Lanes whose outputs the RTL simulation gives: all three rows, several images and columns.
-CHECKED = (0, 22, 37, 59)
+CHECKED = (21, 22, 37, 59)
 
 #: The config of a component leaves open what its hardware does not depend on: Eyeriss's values.
 REPRESENTATIVE = {

@@ -129,7 +129,6 @@ def test_a_model_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(small("one_pe"))
     monkeypatch.setattr(simulation, "_verilate", lambda work, log: pytest.fail("built again"))
     assert build(small("one_pe")) == model
-    assert not list(model.parent.parent.glob("building-*"))
 
 
 @pytest.mark.eda
@@ -170,21 +169,50 @@ def test_what_can_not_run_is_refused_before_anything_is_built(
     assert message in str(refused.value)
 
 
-def test_a_failed_build_leaves_nothing_in_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(work: Path, log: Path) -> None:
-        assert (work / "accelerator.v").read_text().startswith("// stand-in")
-        raise ToolError("verilator failed")
-
+@pytest.fixture
+def without_verilator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and stand-ins for emission and tools; `_verilate` is the test's."""
     monkeypatch.setenv("QUIDAM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(simulation, "accelerator_verilog", lambda config: "// stand-in\n")
-    monkeypatch.setattr(simulation, "_verilate", fail)
     found = tools.Verilator(program=Path("verilator"), version="5.048", env={})
     monkeypatch.setattr(tools, "verilator", lambda: found)
-    with pytest.raises(ToolError, match="verilator failed"):
+    return tmp_path / "cache"
+
+
+def test_a_failed_build_leaves_its_log_in_the_cache_and_no_model(
+    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(work: Path, log: Path) -> None:
+        assert (work / "accelerator.v").read_text() == "// stand-in\n"
+        log.write_text("%Error")
+        raise ToolError("verilator failed", log=str(log))
+
+    monkeypatch.setattr(simulation, "_verilate", fail)
+    with pytest.raises(ToolError, match="verilator failed") as failure:
         build(small("one_pe"))
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list(without_verilator.iterdir()) == [Path(failure.value.log)]
+
+
+def test_two_builds_of_the_same_do_not_meet(
+    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one compiles, another one compiles the same from beginning to end."""
+    logs: list[Path] = []
+
+    def compile_twice(work: Path, log: Path) -> None:
+        logs.append(log)
+        log.touch()
+        if len(logs) == 1:
+            build(small("one_pe"))
+        (work / "obj_dir").mkdir()
+        (work / "obj_dir" / "Vaccelerator").write_text(log.name)
+        log.unlink()
+
+    monkeypatch.setattr(simulation, "_verilate", compile_twice)
+    model = build(small("one_pe"))
+    assert len(set(logs)) == 2
+    assert model.read_text() == logs[1].name, "the first that is ready stays"
+    assert list(without_verilator.iterdir()) == [model.parent]
 
 
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

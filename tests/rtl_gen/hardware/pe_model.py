@@ -1,0 +1,100 @@
+"""A processing element as an executable model, register by register."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtl_gen.config import AcceleratorConfig
+
+Instruction = dict[str, int]
+
+
+class PeModel:
+    """Scratchpads, operands, product and outgoing sum of one PE."""
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.numbers = config.arithmetic
+        self.ifmap = [0] * config.ifmap_words
+        self.weight = [0] * config.weight_words
+        self.psum = [0] * config.psum_words
+        self.operands = (0, 0)
+        self.product = 0
+        self.psum_out = 0
+
+    def step(self, now: Instruction) -> None:
+        """One clock edge; everything reads what stood there before it."""
+        stored = self.psum[now["psum_address"]]
+        product = self._multiplied(*self.operands)
+        if now["drain"]:
+            self.psum_out = self._added(now["psum_in"], stored if now["active"] else 0)
+        if now["accumulate"] and now["active"]:
+            addend = 0 if now["first"] else stored
+            self.psum[now["psum_address"]] = self._added(addend, self.product)
+        self.product = product
+        if now["mac"] and now["active"]:
+            self.operands = (
+                self.ifmap[now["ifmap_address"]],
+                self.weight[now["weight_address"]],
+            )
+        if now["ifmap_write"]:
+            self.ifmap[now["ifmap_address"]] = now["activation"]
+        if now["weight_write"]:
+            self.weight[now["weight_address"]] = now["weight"]
+
+    def _multiplied(self, activation: int, weight: int) -> int:
+        return int(self.numbers.multiply(activation, weight))
+
+    def _added(self, left: int, right: int) -> int:
+        return int(self.numbers.add(left, right))
+
+
+def instructions(
+    config: AcceleratorConfig, rates: dict[str, float], cycles: int, seed: int
+) -> list[Instruction]:
+    """Random instructions, each strobe high at its rate; sums from above often at the limits."""
+    random = np.random.default_rng(seed)
+    numbers, low, high = config.arithmetic, *limits(config)
+    strobes = {name: random.random(cycles) < rate for name, rate in rates.items()}
+    words = {
+        "ifmap_address": random.integers(0, config.ifmap_words, cycles),
+        "weight_address": random.integers(0, config.weight_words, cycles),
+        "psum_address": random.integers(0, config.psum_words, cycles),
+        "activation": random.choice(numbers.activation.codes(), cycles),
+        "weight": random.choice(numbers.weight.codes(), cycles),
+        "psum_in": np.where(
+            random.random(cycles) < 0.3,
+            random.choice([low, high, 0], cycles),
+            random.integers(low, high + 1, cycles),
+        ),
+    }
+    columns = {**strobes, **words}
+    return [{name: int(column[t]) for name, column in columns.items()} for t in range(cycles)]
+
+
+def filling(config: AcceleratorConfig) -> list[Instruction]:
+    """Every word of every scratchpad gets a value: what is not written is not defined."""
+    nothing = dict.fromkeys(instructions(config, dict.fromkeys(STROBES, 0.0), 1, 1)[0], 0)
+    code = int(config.arithmetic.weight.codes()[0])
+    result = [
+        *({"ifmap_write": 1, "ifmap_address": word} for word in range(config.ifmap_words)),
+        *(
+            {"weight_write": 1, "weight_address": word, "weight": code}
+            for word in range(config.weight_words)
+        ),
+        *({"active": 1, "mac": 1} for _ in range(2)),
+        *(
+            {"active": 1, "accumulate": 1, "first": 1, "psum_address": word}
+            for word in range(config.psum_words)
+        ),
+        {"drain": 1},
+    ]
+    return [{**nothing, **part} for part in result]
+
+
+STROBES = ("active", "ifmap_write", "weight_write", "mac", "accumulate", "first", "drain")
+
+
+def limits(config: AcceleratorConfig) -> tuple[int, int]:
+    """Least and greatest accumulator value."""
+    accumulator = config.arithmetic.accumulator
+    return accumulator.minimum, accumulator.maximum

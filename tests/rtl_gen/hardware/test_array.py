@@ -1,0 +1,128 @@
+"""The array, with its rows, nodes and PEs, against the golden sums of single channel passes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.lib import wiring
+from numpy.typing import NDArray
+
+from rtl_gen.config import AcceleratorConfig
+from rtl_gen.descriptor import descriptor
+from rtl_gen.hardware.array import ProcessingArray
+from rtl_gen.hardware.instruction import COORDINATE
+from rtl_gen.hardware.node import NetworkNode
+from rtl_gen.hardware.pe import ProcessingElement
+from rtl_gen.hardware.row import NetworkRow
+from rtl_gen.instructions import NAMES
+from rtl_gen.streams import pack, unpack_signed
+from rtl_gen.verilog import module_verilog
+from tests.rtl_gen.hardware.player import play
+from tests.rtl_gen.passes import OnePass, one_passes
+from tests.rtl_gen.strategies import chosen
+
+#: Odd sizes, a bus with few lanes, sums that saturate; sizes of 2**n, a bus with many lanes.
+CONFIGS = {
+    "odd": {
+        "arithmetic": "int8a17",
+        **{"rows": 7, "columns": 3, "ifmap_words": 7, "weight_words": 21, "psum_words": 5},
+        **{"buffer_kib": 1, "bus_bits": 32},
+    },
+    "even": {
+        "arithmetic": "lightpe2",
+        **{"rows": 4, "columns": 4, "ifmap_words": 8, "weight_words": 32, "psum_words": 4},
+        **{"buffer_kib": 2, "bus_bits": 128},
+    },
+}
+#: Cycles for the coordinates of rows and columns to settle, and for the last sum to come out.
+SETTLE = 16
+Words = dict[str, list[int]]
+
+
+@pytest.mark.eda
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_pass_gives_its_golden_sums(name: str, tmp_path: Path) -> None:
+    config = AcceleratorConfig.from_mapping(CONFIGS[name])
+    passes = [
+        one for one in chosen(one_passes(config, most=7), 30) if one.instructions().cycles < 600
+    ]
+    assert len(passes) >= 15
+    played = [inputs_of(one) for one in passes]
+    starts = np.cumsum([0, *(len(words["issue_mac"]) for words in played)])
+    answers = play(
+        array_verilog(config),
+        {port: [word for words in played for word in words[port]] for port in played[0]},
+        {"late_drain": 1, "late_fresh": 1, "sums": config.columns * config.accumulator_bits},
+        toplevel="processing_array",
+        folder=tmp_path,
+    )
+    for one, (start, end) in zip(passes, pairwise(starts), strict=True):
+        drained = np.flatnonzero(answers["late_drain"][start:end]) + start
+        # The sums of a drain stand in the cycle after.
+        got = sums_of(config, [answers["sums"][cycle + 1] for cycle in drained])
+        expected, known = one.sums(), one.known()
+        assert len(got) == len(expected)
+        np.testing.assert_array_equal(got[:, : expected.shape[1]][known], expected[known])
+        fresh = {answers["late_fresh"][cycle] for cycle in drained}
+        assert fresh == {int(one.channel_pass == 0)}
+        # The last row obeys 1 + rows - 1 cycles after the issue, its late part 2 cycles later.
+        issued = np.flatnonzero(one.instructions().fields["drain"]) + start + SETTLE
+        assert drained.tolist() == (issued + config.rows + 2).tolist()
+
+
+def array_verilog(config: AcceleratorConfig) -> str:
+    """The array and the modules that it places."""
+    parts: dict[str, wiring.Component] = {
+        "pe": ProcessingElement(config),
+        "network_node": NetworkNode(config),
+        "network_row": NetworkRow(config),
+        "processing_array": ProcessingArray(config),
+    }
+    return "\n".join(module_verilog(part, name) for name, part in parts.items())
+
+
+def inputs_of(one: OnePass) -> Words:
+    """What the array sees of a pass, from the settling of the coordinates to the last sum."""
+    config, instructions = one.config, one.instructions()
+    fields = {**instructions.fields, "fresh": np.full(instructions.cycles, one.channel_pass == 0)}
+    quiet = [0] * SETTLE
+    words = {
+        f"issue_{name}": [*quiet, *fields[name].tolist(), *quiet] for name in (*NAMES, "fresh")
+    }
+    data = np.zeros((instructions.cycles, config.bus_bits // 8), np.uint8)
+    data[fields["load_weight"] == 1] = pack(
+        instructions.weights, config.weight_bits, config.bus_bits
+    )
+    data[fields["load_ifmap"] == 1] = pack(
+        instructions.ifmaps, config.activation_bits, config.bus_bits
+    )
+    beats = [int.from_bytes(beat.tobytes(), "little") for beat in data]
+    words["issue_data"] = [*quiet, *beats, *quiet]
+    cycles = len(words["issue_data"])
+    layer = descriptor(config, one.layer, one.mapping)
+    place = np.arange(config.columns)
+    column_set, tap = np.divmod(place, layer["column_taps"])
+    constants = {
+        "kernel_rows": layer["kernel_rows"],
+        "sets": layer["sets"],
+        "column_set": joined(column_set, COORDINATE),
+        "column_offset": joined(tap * layer["offset_step"], COORDINATE),
+        "column_active": joined(column_set < layer["column_sets"], 1),
+    }
+    return {**words, **{name: [value] * cycles for name, value in constants.items()}}
+
+
+def joined(values: NDArray[Any], bits: int) -> int:
+    """Values side by side, the first in the low bits."""
+    return sum(int(value) << number * bits for number, value in enumerate(values))
+
+
+def sums_of(config: AcceleratorConfig, words: list[int]) -> NDArray[np.int64]:
+    """Signed sums of all columns, (words, columns)."""
+    size = -(-config.columns * config.accumulator_bits // 8)
+    beats = np.array([list(word.to_bytes(size, "little")) for word in words], np.uint8)
+    return unpack_signed(beats, config.accumulator_bits, config.columns)
