@@ -21,6 +21,31 @@ Value = TypeVar("Value")
 #: One of every family, wrapping and saturating; narrow ones saturate often.
 ARITHMETICS = ("int16", "int8", "int4", "lightpe1", "lightpe2", "int6xint3a12", "int8a18", "int4a8")
 
+#: A small design and layer that many tests start from.
+CONFIG = AcceleratorConfig.from_mapping(
+    {
+        "arithmetic": "int8",
+        "rows": 5,
+        "columns": 4,
+        "ifmap_words": 10,
+        "weight_words": 60,
+        "psum_words": 7,
+        "buffer_kib": 4,
+        "bus_bits": 64,
+    }
+)
+LAYER = Layer(
+    name="conv1",
+    kind="conv",
+    in_channels=6,
+    in_height=9,
+    in_width=9,
+    out_channels=8,
+    kernel_height=3,
+    kernel_width=3,
+    padding=1,
+)
+
 
 @st.composite
 def configs(draw: st.DrawFn, arithmetics: Sequence[str] = ARITHMETICS) -> AcceleratorConfig:

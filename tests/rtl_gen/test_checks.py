@@ -9,35 +9,11 @@ from typing import Any
 import pytest
 
 from rtl_gen import descriptor as module
-from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import descriptor
 from rtl_gen.errors import UserError
-from rtl_gen.layer import Layer
 from rtl_gen.schedule import Mapping, check, check_layer, check_mapping, schedule
+from tests.rtl_gen.strategies import CONFIG, LAYER
 
-CONFIG = AcceleratorConfig.from_mapping(
-    {
-        "arithmetic": "int8",
-        "rows": 5,
-        "columns": 4,
-        "ifmap_words": 10,
-        "weight_words": 60,
-        "psum_words": 7,
-        "buffer_kib": 4,
-        "bus_bits": 64,
-    }
-)
-LAYER = Layer(
-    name="conv1",
-    kind="conv",
-    in_channels=6,
-    in_height=9,
-    in_width=9,
-    out_channels=8,
-    kernel_height=3,
-    kernel_width=3,
-    padding=1,
-)
 MAPPING = Mapping(p=1, q=1, r=1, t=1, e=1)
 
 

@@ -25,31 +25,7 @@ from rtl_gen.schedule import (
     memories,
     schedule,
 )
-from tests.rtl_gen.strategies import cases, chosen, configs, layers, table
-
-CONFIG = AcceleratorConfig.from_mapping(
-    {
-        "arithmetic": "int8",
-        "rows": 5,
-        "columns": 4,
-        "ifmap_words": 10,
-        "weight_words": 60,
-        "psum_words": 7,
-        "buffer_kib": 4,
-        "bus_bits": 64,
-    }
-)
-LAYER = Layer(
-    name="conv1",
-    kind="conv",
-    in_channels=6,
-    in_height=9,
-    in_width=9,
-    out_channels=8,
-    kernel_height=3,
-    kernel_width=3,
-    padding=1,
-)
+from tests.rtl_gen.strategies import CONFIG, LAYER, cases, chosen, configs, layers, table
 
 
 def flat(tree: Any, path: str = "") -> dict[str, Any]:
