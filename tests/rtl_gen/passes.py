@@ -14,7 +14,7 @@ from rtl_gen.instructions import Pass, pass_instructions
 from rtl_gen.layer import Layer
 from rtl_gen.reference import golden_layer
 from rtl_gen.schedule import Mapping, schedule
-from tests.rtl_gen.strategies import layers
+from tests.rtl_gen.strategies import mapped
 
 Array = NDArray[np.int64]
 
@@ -77,13 +77,13 @@ class OnePass:
 @st.composite
 def one_passes(draw: st.DrawFn, config: AcceleratorConfig, most: int = 9) -> OnePass:
     """Any pass of any layer that `config` can run."""
-    layer = draw(layers(config, most))
-    plan = schedule(config, layer)
+    _, layer, mapping = draw(mapped(config, most))
+    plan = schedule(config, layer, mapping)
     ifmap, weights = random_tensors(config.arithmetic, layer, draw(st.integers(0, 9)))
     return OnePass(
         config=config,
         layer=layer,
-        mapping=plan.mapping,
+        mapping=mapping,
         ifmap=ifmap,
         weights=weights,
         strip=draw(st.integers(0, int(plan.loops.strips) - 1)),

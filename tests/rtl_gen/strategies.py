@@ -14,7 +14,7 @@ from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig, legal
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 from rtl_gen.layer import Layer
-from rtl_gen.schedule import check
+from rtl_gen.schedule import Mapping, check, check_mapping, schedule
 
 Value = TypeVar("Value")
 
@@ -94,12 +94,44 @@ def layers(draw: st.DrawFn, config: AcceleratorConfig, most: int = 9) -> Layer:
 
 
 @st.composite
+def mappings(draw: st.DrawFn, config: AcceleratorConfig, layer: Layer) -> Mapping:
+    """Any legal mapping: the schedule's own, or one that wastes what it likes."""
+    if draw(st.booleans()):
+        return schedule(config, layer).mapping
+    q = draw(st.integers(1, min(config.ifmap_words, config.weight_words) // layer.kernel_width))
+    words = config.weight_words // (q * layer.kernel_width)
+    e = draw(st.integers(1, config.columns))
+    mapping = Mapping(
+        p=draw(st.integers(1, min(config.psum_words, words))),
+        q=q,
+        r=draw(st.integers(1, config.rows // layer.kernel_height)),
+        t=draw(st.integers(1, config.columns // e)),
+        e=e,
+    )
+    try:
+        check_mapping(config, layer, mapping)
+    except UserError:  # the buffer is too small
+        assume(False)
+    return mapping
+
+
+@st.composite
 def cases(
     draw: st.DrawFn, arithmetics: Sequence[str] = ARITHMETICS, most: int = 9
 ) -> tuple[AcceleratorConfig, Layer]:
     """A config and a layer that it can run."""
     config = draw(configs(arithmetics))
     return config, draw(layers(config, most))
+
+
+@st.composite
+def mapped(
+    draw: st.DrawFn, config: AcceleratorConfig | None = None, most: int = 9
+) -> tuple[AcceleratorConfig, Layer, Mapping]:
+    """A config, a layer that it can run, and how."""
+    config = config or draw(configs())
+    layer = draw(layers(config, most))
+    return config, layer, draw(mappings(config, layer))
 
 
 def table(designs: Sequence[AcceleratorConfig]) -> Any:

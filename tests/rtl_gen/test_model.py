@@ -14,16 +14,15 @@ from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import descriptor
 from rtl_gen.layer import Layer
 from rtl_gen.reference import golden_layer
-from rtl_gen.schedule import schedule
+from rtl_gen.schedule import Mapping, schedule
 from tests.rtl_gen.model import Model
-from tests.rtl_gen.strategies import cases
+from tests.rtl_gen.strategies import mapped
 
-Case = tuple[AcceleratorConfig, Layer]
+Case = tuple[AcceleratorConfig, Layer, Mapping]
 
 
-def modelled(config: AcceleratorConfig, layer: Layer) -> tuple[Model, Any]:
+def modelled(config: AcceleratorConfig, layer: Layer, mapping: Mapping) -> tuple[Model, Any]:
     """The model, fed with random tensors, and what it must put out: (1, M, E, F)."""
-    mapping = schedule(config, layer).mapping
     ifmap, weights = random_tensors(config.arithmetic, layer, seed=layer.macs)
     model = Model(
         config,
@@ -35,22 +34,22 @@ def modelled(config: AcceleratorConfig, layer: Layer) -> tuple[Model, Any]:
 
 
 @settings(max_examples=40)
-@given(cases(most=6))
+@given(mapped(most=6))
 def test_sums_come_out_of_the_streams_alone(case: Case) -> None:
-    config, layer = case
-    model, golden = modelled(config, layer)
+    config, layer, mapping = case
+    model, golden = modelled(config, layer, mapping)
     sums = np.stack(model.outputs)
     beats = streams.pack(sums, config.accumulator_bits, config.bus_bits)
-    got = streams.ofmap(config, layer, schedule(config, layer).mapping, beats)
+    got = streams.ofmap(config, layer, mapping, beats)
     np.testing.assert_array_equal(got, golden)
 
 
-@settings(max_examples=30)
-@given(cases(most=6))
+@settings(max_examples=40)
+@given(mapped(most=6))
 def test_the_formula_counts_what_the_loops_do(case: Case) -> None:
-    config, layer = case
-    model, _ = modelled(config, layer)
-    counts, phases, plan = model.counts, model.phases, schedule(config, layer)
+    config, layer, mapping = case
+    model, _ = modelled(config, layer, mapping)
+    counts, phases, plan = model.counts, model.phases, schedule(config, layer, mapping)
     assert plan.cycles == phases.total()
     assert plan.words == {
         "dram": {

@@ -20,7 +20,7 @@ from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import descriptor
 from rtl_gen.layer import Layer
 from rtl_gen.reference import golden_layer
-from rtl_gen.schedule import schedule
+from rtl_gen.schedule import Mapping, schedule
 from tests.rtl_gen.hardware.probe import expressions, scheduled
 
 
@@ -100,10 +100,11 @@ class Monitor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A layer to run, with tensors from a seed and stalls at the streams in and out."""
+    """A layer to run and how, tensors from a seed, stalls at the streams in and out."""
 
     config: AcceleratorConfig
     layer: Layer
+    mapping: Mapping
     stalls: tuple[str, str]
     seed: int
 
@@ -113,11 +114,11 @@ class Checker:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.plan = schedule(case.config, case.layer)
+        self.plan = schedule(case.config, case.layer, case.mapping)
         self.tensors = random_tensors(case.config.arithmetic, case.layer, case.seed)
 
     def check(self, sources: dict[str, Source], outputs: Sink, monitor: Monitor) -> None:
-        config, layer, mapping = self.case.config, self.case.layer, self.plan.mapping
+        config, layer, mapping = self.case.config, self.case.layer, self.case.mapping
         golden = golden_layer(config.arithmetic, layer, *self.tensors, mapping)
         size = config.bus_bits // 8
         beats = np.array([list(beat.to_bytes(size, "little")) for beat in outputs.beats], np.uint8)
@@ -141,12 +142,12 @@ async def run(dut: Any, case: Case) -> tuple[Checker, int]:
     """Run one layer to its end and check it; returns its cycles, stalls included."""
     checker = Checker(case)
     config, layer = case.config, case.layer
-    for name, value in descriptor(config, layer, checker.plan.mapping).items():
+    for name, value in descriptor(config, layer, case.mapping).items():
         getattr(dut, f"layer_{name}").value = value
     ifmap, weights = checker.tensors
     beats = {
-        "weights": streams.weight_beats(config, layer, checker.plan.mapping, weights),
-        "ifmaps": streams.ifmap_beats(config, layer, checker.plan.mapping, ifmap),
+        "weights": streams.weight_beats(config, layer, case.mapping, weights),
+        "ifmaps": streams.ifmap_beats(config, layer, case.mapping, ifmap),
     }
     sources = {name: Source(dut, name, part, case.stalls[0]) for name, part in beats.items()}
     sink, monitor = Sink(dut, "outputs", case.stalls[1]), Monitor(dut, config)
@@ -179,6 +180,7 @@ def cases() -> list[Case]:
         Case(
             config=config,
             layer=Layer.from_mapping(case["layer"]),
+            mapping=Mapping(**case["mapping"]),
             stalls=tuple(case["stalls"]),
             seed=case["seed"],
         )
@@ -209,7 +211,7 @@ async def layers_run_one_after_the_other(dut: Any) -> None:
         try:
             cycles += (await run(dut, case))[1]
         except AssertionError as error:
-            raise AssertionError(f"{case.layer}, stalls {case.stalls}: {error}") from error
+            raise AssertionError(f"{case}: {error}") from error
     dut._log.info(f"checked {len(cases())} layers, {cycles} cycles")
 
 
@@ -219,7 +221,7 @@ async def a_reset_in_the_middle_leaves_nothing_behind(dut: Any) -> None:
     await begin(dut)
     for number, case in enumerate(cases()[:6]):
         checker = Checker(case)
-        for name, value in descriptor(case.config, case.layer, checker.plan.mapping).items():
+        for name, value in descriptor(case.config, case.layer, case.mapping).items():
             getattr(dut, f"layer_{name}").value = value
         for name in ("start", "weights_valid", "ifmaps_valid", "outputs_ready"):
             getattr(dut, name).value = 1

@@ -13,9 +13,9 @@ import pytest
 from characterize.simulation import STALLS
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.layer import Layer
-from rtl_gen.schedule import schedule
+from rtl_gen.schedule import Mapping, schedule
 from tests.rtl_gen.hardware.probe import TOP, expressions, probe_verilog, scheduled
-from tests.rtl_gen.strategies import chosen, layers
+from tests.rtl_gen.strategies import chosen, layers, mapped
 from tests.verilated import run_cocotb
 
 #: Odd sizes, sums that saturate, a bus of few lanes; sizes of 2**n, a bus so wide that the buffer
@@ -34,15 +34,29 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
+#: One MAC a sum and one beat a column: the only way that a bank reads one sum while the last but
+#: one of the same memory is to be written.
+BLOCKED = (
+    Layer(name="blocked", kind="conv", in_channels=4, in_height=2, in_width=10, out_channels=3),
+    Mapping(p=3, q=1, r=1, t=1, e=1),
+)
+
+
 @pytest.mark.eda
 @pytest.mark.parametrize("name", CONFIGS)
 def test_layers_run_as_scheduled(name: str, tmp_path: Path) -> None:
     config = AcceleratorConfig.from_mapping(CONFIGS[name])
     ends = list(product(STALLS, STALLS))
-    drawn = [layer for layer in chosen(layers(config), 300) if 100 < cycles(config, layer) < 2500]
+    drawn = [(layer, mapping) for _, layer, mapping in chosen(mapped(config), 300)]
+    drawn = [BLOCKED, *(one for one in drawn if 100 < cycles(config, *one) < 2500)]
     cases = [
-        {"layer": layer.to_mapping(), "stalls": ends[number % len(ends)], "seed": number}
-        for number, layer in enumerate(drawn[: 4 * len(ends)])
+        {
+            "layer": layer.to_mapping(),
+            "mapping": {letter: int(getattr(mapping, letter)) for letter in "pqrte"},
+            "stalls": ends[number % len(ends)],
+            "seed": number,
+        }
+        for number, (layer, mapping) in enumerate(drawn[: 4 * len(ends)])
     ]
     assert len(cases) == 4 * len(ends)
     content = {"config": config.to_mapping(), "cases": cases}
@@ -57,8 +71,8 @@ def test_layers_run_as_scheduled(name: str, tmp_path: Path) -> None:
     assert re.search(rf"checked {len(cases)} layers, [1-9]\d* cycles", log)
 
 
-def cycles(config: AcceleratorConfig, layer: Layer) -> int:
-    return int(schedule(config, layer).cycles)
+def cycles(config: AcceleratorConfig, layer: Layer, mapping: Mapping) -> int:
+    return int(schedule(config, layer, mapping).cycles)
 
 
 def test_the_probe_counts_all_that_is_scheduled() -> None:
