@@ -18,13 +18,13 @@ from tests.rtl_gen.hardware.probe import TOP, expressions, probe_verilog, schedu
 from tests.rtl_gen.strategies import chosen, layers, mapped
 from tests.verilated import run_cocotb
 
-#: Odd sizes, sums that saturate, a bus of few lanes; sizes of 2**n, a bus so wide that the buffer
-#: has few words and most inputs are not resident.
+#: Odd sizes, narrow sums that saturate, a bus of few lanes; sizes of 2**n, and a bus so wide that
+#: the buffer has few words and most inputs are not resident.
 CONFIGS: dict[str, dict[str, Any]] = {
     "odd": {
-        "arithmetic": "int8a18",
+        "arithmetic": "int4a8",
         **{"rows": 5, "columns": 3, "ifmap_words": 7, "weight_words": 30, "psum_words": 3},
-        **{"buffer_kib": 1, "bus_bits": 32},
+        **{"buffer_kib": 1, "bus_bits": 16},
     },
     "even": {
         "arithmetic": "lightpe1",
