@@ -81,6 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader left (`quidam tech list | head`): nothing to say, as if SIGPIPE had ended us.
         _end_stdout()
         return 141
+    except SystemExit as error:
+        # rich meets the same error first, and would end the process with 1.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        _end_stdout()
+        return 141
     except INPUT_MISSING as error:
         return _fail(_os_message(error), 2)
     except OSError as error:
