@@ -6,34 +6,48 @@ import functools
 import json
 import re
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from amaranth import Signal
-from amaranth.back import verilog
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment, Signal
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from rtl_gen import provenance
+from rtl_gen.backend.write import Notes, write
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.hardware.accelerator import Accelerator
 from rtl_gen.hardware.array import ProcessingArray
 from rtl_gen.hardware.bank import Bank
 from rtl_gen.hardware.collector import Collector
+from rtl_gen.hardware.control import Control
 from rtl_gen.hardware.controller import Controller
+from rtl_gen.hardware.core import Core
 from rtl_gen.hardware.memory import SinglePortMemory, memory_name
 from rtl_gen.hardware.node import NetworkNode
 from rtl_gen.hardware.pe import ProcessingElement
 from rtl_gen.hardware.place import port_name
 from rtl_gen.hardware.row import NetworkRow
-from rtl_gen.schedule import memories
+from rtl_gen.memories import memories
 
-#: Name of the top module.
+#: What every file says of clock and reset.
+RESET = (
+    "//",
+    "// One clock, clk. rst is synchronous and active high: hold it for a cycle or more. It sets",
+    "// all state that decides what happens next; words of memories and scratchpads, and operands",
+    "// on their way to a sum, have no reset and are not used before they are written.",
+)
+
+#: Name of the top module, and of the core below it.
 TOP = "accelerator"
+CORE = "core"
 
 
-def modules(config: AcceleratorConfig) -> dict[str, wiring.Component]:
-    """The Verilog modules of an accelerator by name, leaf first, each a component."""
+def core_modules(config: AcceleratorConfig) -> dict[str, wiring.Component]:
+    """The Verilog modules of the core by name, leaf first, each a component."""
     srams = {
         memory_name(int(shape.depth), int(shape.width)): SinglePortMemory(
             int(shape.depth), int(shape.width)
@@ -49,28 +63,41 @@ def modules(config: AcceleratorConfig) -> dict[str, wiring.Component]:
         "bank": Bank(config),
         "collector": Collector(config),
         "controller": Controller(config),
-        TOP: Accelerator(config),
+        CORE: Core(config),
     }
+
+
+def modules(config: AcceleratorConfig) -> dict[str, wiring.Component]:
+    """The Verilog modules of an accelerator by name, leaf first, each a component."""
+    return {**core_modules(config), "control": Control(config), TOP: Accelerator(config)}
 
 
 def module_verilog(component: wiring.Component, name: str) -> str:
     """One component, and what lies within it, as Verilog modules `name` and `name_*`."""
-    text = verilog.convert(
-        component, name=name, ports=_ports(component), emit_src=False, strip_internal_attrs=True
-    )
-    # The first line names the converter's build; the manifest records versions instead.
-    body = text.split("\n", 1)[1].strip() if text.startswith("/*") else text.strip()
-    return _plain_names(_no_empty_wires(_no_power_up(body))) + "\n"
+    return "\n".join(module_texts(component, name).values())
 
 
-def _no_power_up(text: str) -> str:
-    """Leave out the initial contents of memories: silicon has none, and nothing reads them."""
-    return re.sub(r"  initial begin\n(?:    \S+\[\d+\] = \S+;\n)+  end\n", "", text)
+def module_texts(component: wiring.Component, name: str) -> dict[str, str]:
+    """The same, a text a module: module `name` first."""
+    ports = _ports(component)
+    fragment = Fragment.get(component, None)
+    text, wires = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+    return write(text, dict(_notes(fragment, (name,), wires)))
 
 
-def _no_empty_wires(text: str) -> str:
-    """Leave out addresses of one-word memories: no bits, but Verilog would read two."""
-    return re.sub(r"  wire \[-1:0\] \S+;\n", "", text)
+def _notes(
+    fragment: Fragment, path: tuple[str, ...], wires: Mapping[Any, tuple[str, ...]]
+) -> Iterator[tuple[str, Notes]]:
+    """What the netlist does not say: what each module is, and the names of states."""
+    states = {
+        wires[machine._data["signal"]][-1]: {n: state for state, n in machine.encoding.items()}
+        for machine in fragment.generated.values()
+        if hasattr(machine, "encoding")
+    }
+    lines = (getattr(fragment.origins[0], "__doc__", "") or "") if fragment.origins else ""
+    yield ".".join(path), Notes(what=lines.partition("\n")[0], states=states)
+    for part, name, _ in fragment.subfragments:
+        yield from _notes(part, (*path, name), wires)
 
 
 def _ports(component: wiring.Component) -> dict[str, tuple[Signal, PortDirection]]:
@@ -84,9 +111,11 @@ def _ports(component: wiring.Component) -> dict[str, tuple[Signal, PortDirection
     }
 
 
-def _plain_names(text: str) -> str:
-    """Turn hierarchical module names, `\\pe.mac `, into plain ones, `pe_mac`."""
-    return re.sub(r"\\([A-Za-z_][\w.]*\.\w+) ", lambda match: match[1].replace(".", "_"), text)
+@functools.lru_cache(maxsize=16)
+def core_verilog(config: AcceleratorConfig) -> str:
+    """The core and all below it in one text (see `accelerator_verilog`)."""
+    parts = [module_verilog(component, name) for name, component in core_modules(config).items()]
+    return "\n".join([_header(config), *parts])
 
 
 @functools.lru_cache(maxsize=16)
@@ -111,8 +140,9 @@ def emit(config: AcceleratorConfig, folder: Path) -> list[Path]:
         When the folder can't be written.
     """
     texts = {
-        f"{name}.v": f"{_header(config)}\n{module_verilog(component, name)}"
+        f"{part}.v": f"{_header(config)}\n{text}"
         for name, component in modules(config).items()
+        for part, text in module_texts(component, name).items()
     }
     texts["filelist.f"] = "".join(f"{name}\n" for name in texts)
     manifest = {
@@ -148,4 +178,4 @@ def _emitted_before(folder: Path) -> set[str]:
 def _header(config: AcceleratorConfig) -> str:
     lines = ["// QUIDAM row-stationary accelerator", "//"]
     lines += [f"//   {key}: {value}" for key, value in config.to_mapping().items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *RESET]) + "\n"
