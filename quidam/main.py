@@ -21,6 +21,7 @@ from rtl_gen.errors import ToolError, UserError
 #: Verb -> what `quidam --help` says of it, in the order of the work.
 VERBS = {
     "emit": "write the Verilog of one accelerator, with its manifest",
+    "schedule": "show mapping, cycles and bound of every layer of a network",
     "simulate": "run one layer on the RTL: output tensor, cycles, traffic",
     "verify": "check that RTL, golden arithmetic and cycle formula agree",
     "tech": "list the technologies that ship, or check a technology file",

@@ -6,33 +6,43 @@ import argparse
 import json
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from characterize.regression import mismatches, random_tensors
+from characterize.regression import mismatches, random_stage, random_tensors
 from characterize.simulation import Run, build, simulate
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import ToolError, UserError
 from rtl_gen.layer import Layer, load_layer
+from rtl_gen.mapper import OBJECTIVES, best_mapping, check
+from rtl_gen.mapping import LETTERS, Mapping, check_mapping
+from rtl_gen.output_stage import OutputStage
 from rtl_gen.reference import check_tensors, golden_layer
-from rtl_gen.schedule import check
 
 Codes = NDArray[np.int64]
 
+#: Arrays of an output stage in an IN.npz: three by filter, three for the layer.
+STAGE = ("bias", "multiplier", "shift", "zero_point", "low", "high")
+
 DESCRIPTION = """\
-Run one layer on the Verilog of an accelerator, under Verilator; compare the sums with the golden
-layer and the cycles with the formula. IN.npz holds `ifmap` (1, C, H, W) and `weights`
-(M, C, R, S) as encoded integers; without it, random ones are drawn. OUT.npz gets `ofmap`
-(1, M, E, F), the raw accumulators.
+Run one layer on the Verilog of an accelerator, under Verilator; compare the outputs with the golden
+layer and the cycles with the formula. IN.npz holds `ifmap` (N, C, H, W) and `weights`
+(M, C / groups, R, S) as encoded integers, and where the layer's output is quantized `bias`,
+`multiplier` and `shift` (M) with `zero_point`, `low` and `high`; without it, random ones are drawn.
+OUT.npz gets `ofmap` (N, M, E, F): raw accumulators, or codes where the output is quantized.
 """
 EPILOG = """\
 example:
   quidam simulate examples/configs/lightpe1.yaml examples/layers/resnet20_stage1.yaml
+  quidam simulate examples/configs/int8.yaml examples/layers/resnet20_stage1.yaml \\
+    --mapping p=8,q=2,r=2,t=1,e=8,f=32 --waves conv.fst
 """
 
 
@@ -47,6 +57,18 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("config", metavar="CONFIG.yaml", help="the accelerator")
     parser.add_argument("layer", metavar="LAYER.yaml", help="the layer")
     parser.add_argument("--tensors", metavar="IN.npz", help="the layer's input and weights")
+    parser.add_argument(
+        "--mapping",
+        metavar="p=N,q=N,...",
+        help="force a mapping: p, q, r, t, e, f, and fold_height, fold_width where they are not 1",
+    )
+    parser.add_argument(
+        "--objective",
+        choices=OBJECTIVES,
+        default="cycles",
+        help="what the mapping is chosen for (default cycles)",
+    )
+    parser.add_argument("--waves", metavar="FILE.fst", help="write a waveform of all signals")
     parser.add_argument("--seed", type=int, default=1, help="of random tensors (default 1)")
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="where to put the sums")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -57,19 +79,42 @@ def run(args: argparse.Namespace) -> int:
     """Simulate, compare, print."""
     config, layer = load_config(args.config), load_layer(args.layer)
     check(config, layer)
+    if args.mapping is not None:
+        mapping = parse_mapping(args.mapping)
+        check_mapping(config, layer, mapping)
+    else:
+        mapping = best_mapping(config, layer, args.objective)
     if args.tensors:
-        ifmap, weights = load_tensors(args.tensors)
+        ifmap, weights, stage = load_tensors(args.tensors, layer)
     else:
         ifmap, weights = random_tensors(config.arithmetic, layer, args.seed)
+        stage = random_stage(config.arithmetic, layer, args.seed)
     check_tensors(config.arithmetic, layer, ifmap, weights)
+    if stage is not None:
+        stage.check(config.arithmetic, layer)
+    waves = Path(args.waves) if args.waves else None
+    for path in filter(None, (args.waves, args.output)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with console.status("building the simulation model (kept for next time)"):
-        build(config)
-    with console.status(f"simulating {layer.name}"):
+        build(config, waves=waves is not None)
+    with _bar(console) as bar:
+        task = bar.add_task(f"simulating {layer.name}", total=None)
         start = time.perf_counter()
-        result = simulate(config, layer, ifmap, weights)
+        result = simulate(
+            config,
+            layer,
+            ifmap,
+            weights,
+            stage=stage,
+            mapping=mapping,
+            waves=waves,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
         seconds = time.perf_counter() - start
-    golden = golden_layer(config.arithmetic, layer, ifmap, weights, result.schedule.mapping)
+    golden = golden_layer(config.arithmetic, layer, ifmap, weights, mapping)
+    if stage is not None:
+        golden = stage.apply(golden)
     wrong = mismatches(result, golden)
     if args.output:
         np.savez_compressed(args.output, ofmap=result.ofmap)
@@ -83,8 +128,43 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def load_tensors(path: str) -> tuple[Codes, Codes]:
-    """`ifmap` and `weights` of an IN.npz.
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,} cycles"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def parse_mapping(text: str) -> Mapping:
+    """A mapping from `p=16,q=4,...`.
+
+    Raises
+    ------
+    UserError
+        When a letter is unknown, missing or given twice, or a number is not one.
+    """
+    optional = ("fold_height", "fold_width")
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, number = (word.strip() for word in part.partition("="))
+        # No size of an accelerator or a layer has more than six digits.
+        if name not in LETTERS or name in found or not number.isdecimal() or len(number) > 6:
+            raise UserError(
+                f"mapping must be {', '.join(LETTERS)} once each, as in p=16,q=4, not {part!r}"
+            )
+        found[name] = int(number)
+    missing = [name for name in LETTERS if name not in found and name not in optional]
+    if missing:
+        raise UserError(f"mapping must have {', '.join(missing)}, not only {text!r}")
+    return Mapping(**found)
+
+
+def load_tensors(path: str, layer: Layer) -> tuple[Codes, Codes, OutputStage | None]:
+    """`ifmap`, `weights` and, where the output is quantized, the output stage of an IN.npz.
 
     Raises
     ------
@@ -96,16 +176,29 @@ def load_tensors(path: str) -> tuple[Codes, Codes]:
             tensors = {name: np.asarray(data[name]) for name in data.files}
     except TypeError as error:  # a single array
         raise UserError(f"{path} must be an npz archive, not one array") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    # RuntimeError: an archive that is encrypted, or compressed in a way that is not known.
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} must be a readable npz file: {error}") from error
-    if "bias" in tensors:
-        raise UserError("a bias must wait for the output stage, which this version does not have")
-    if set(tensors) != {"ifmap", "weights"}:
-        raise UserError(f"{path} must hold ifmap and weights, not {sorted(tensors)!r}")
+    wanted = {"ifmap", "weights"} | (set(STAGE) if layer.output == "quantized" else set())
+    if set(tensors) != wanted:
+        raise UserError(
+            f"{path} must hold {', '.join(sorted(wanted))} for a layer of {layer.output} output, "
+            f"not {sorted(tensors)!r}"
+        )
     for name, tensor in tensors.items():
-        if not np.issubdtype(tensor.dtype, np.integer):
+        # Larger than int64 would become another number.
+        if not (np.issubdtype(tensor.dtype, np.integer) and np.can_cast(tensor.dtype, np.int64)):
             raise UserError(f"{name} must hold encoded integers, not {tensor.dtype}")
-    return tensors["ifmap"].astype(np.int64), tensors["weights"].astype(np.int64)
+        if name in STAGE[3:] and tensor.size != 1:
+            raise UserError(f"{name} must be one number, not of shape {tensor.shape}")
+    stage = None
+    if layer.output == "quantized":
+        bias, multiplier, shift = (tensors[name].astype(np.int64) for name in STAGE[:3])
+        zero_point, low, high = (int(tensors[name].item()) for name in STAGE[3:])
+        stage = OutputStage(
+            bias=bias, multiplier=multiplier, shift=shift, zero_point=zero_point, low=low, high=high
+        )
+    return tensors["ifmap"].astype(np.int64), tensors["weights"].astype(np.int64), stage
 
 
 def figures_of(config: AcceleratorConfig, layer: Layer, result: Run) -> dict[str, Any]:
@@ -118,7 +211,10 @@ def figures_of(config: AcceleratorConfig, layer: Layer, result: Run) -> dict[str
         "predicted_cycles": int(schedule.cycles),
         "macs": schedule.macs,
         "utilization": schedule.macs / (result.cycles * config.rows * config.columns),
-        "mapping": {letter: int(getattr(mapping, letter)) for letter in "pqrte"},
+        "ideal_cycles": int(schedule.ideal),
+        "bound": schedule.bound,
+        "bounds": {name: int(cycles) for name, cycles in schedule.bounds.items()},
+        "mapping": {letter: int(getattr(mapping, letter)) for letter in LETTERS},
         "beats": result.beats,
         "words": {
             level: {name: int(count) for name, count in words.items()}
@@ -138,6 +234,7 @@ def _print(figures: dict[str, Any], config: AcceleratorConfig, layer: Layer) -> 
     table.add_column("", justify="right")
     table.add_row("cycles measured", f"{figures['cycles']:,}")
     table.add_row("cycles predicted", f"{figures['predicted_cycles']:,}")
+    table.add_row("ideal of the mapping", f"{figures['ideal_cycles']:,} ({figures['bound']})")
     table.add_row("MACs", f"{figures['macs']:,}")
     table.add_row("utilization", f"{figures['utilization']:.1%}")
     letters = " ".join(f"{letter}={value}" for letter, value in figures["mapping"].items())

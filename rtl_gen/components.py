@@ -20,8 +20,10 @@ class Kind:
 
     Parameters
     ----------
-    fields : the fields of `AcceleratorConfig` that its hardware depends on, arithmetic aside.
-    events : what one instance can do in a cycle; exactly one each cycle, `idle` being nothing.
+    fields : the fields of `AcceleratorConfig` that its hardware depends on, arithmetic aside (and
+        aside of what only moves constants, or the width of an address or two).
+    events : what one instance can do in a cycle, `idle` being nothing. Events may coincide: a PE
+        multiplies in cycles in which it is loaded, and then each costs what it costs above idle.
     count : how many instances a design has, for one design (int) or a table of them (arrays).
     """
 
@@ -38,12 +40,12 @@ KINDS: dict[str, Kind] = {
     ),
     "node": Kind(
         fields=("bus_bits",),
-        events=("beat", "idle"),
+        events=("ifmap_beat", "weight_beat", "idle"),
         count=lambda design: design.rows * design.columns,
     ),
     "row": Kind(
         fields=("bus_bits", "ifmap_words", "weight_words", "psum_words"),
-        events=("beat", "mac", "idle"),
+        events=("ifmap_beat", "weight_beat", "mac", "idle"),
         count=lambda design: design.rows,
     ),
     "bank": Kind(
@@ -58,6 +60,11 @@ KINDS: dict[str, Kind] = {
     ),
     "controller": Kind(
         fields=("bus_bits", "ifmap_words", "weight_words", "psum_words", "buffer_kib"),
+        events=("run", "idle"),
+        count=lambda design: design.rows**0,
+    ),
+    "control": Kind(
+        fields=("bus_bits",),
         events=("run", "idle"),
         count=lambda design: design.rows**0,
     ),

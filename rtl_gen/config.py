@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
     _between("weight_words", 1, 2048),
     _between("psum_words", 1, 256),
     _between("buffer_kib", 1, 4096),
-    _between("bus_bits", 8, 1024),
+    _between("bus_bits", 32, 1024),
     Rule(
         text="bus_bits must be a power of two",
         holds=lambda design: (design.bus_bits & (design.bus_bits - 1)) == 0,

@@ -1,7 +1,8 @@
-"""The instructions of one channel pass, cycle by cycle, as the controller issues them.
+"""The instructions of one pass, cycle by cycle, as the controller issues them.
 
 What the hardware does in a pass, in numpy: the benches of PE and array, and the stimulus of
-gate-level power, are made from it.
+gate-level power, are made from it. The pass stands alone: its weights and its first window come
+before its slots, and the next pass's do not follow.
 """
 
 from __future__ import annotations
@@ -13,19 +14,34 @@ from numpy.typing import NDArray
 
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.layer import Layer
-from rtl_gen.schedule import Mapping, lanes, loops
-from rtl_gen.streams import Codes, grid, skip, taken, weight_codes
+from rtl_gen.mapping import Loops, Mapping, loops
+from rtl_gen.streams import Codes, grid, ifmap_codes, weight_codes
+
+#: Members of the three parts of an instruction (`hardware.instruction`), but data and `fresh`,
+#: by the strobes that give them a meaning.
+PARTS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("load_weight",): ("load_weight", "weight_target", "weight_group", "weight_write_address"),
+    ("load_ifmap",): ("load_ifmap", "ifmap_target", "ifmap_group", "ifmap_write_address"),
+    ("mac", "drain"): (
+        *("mac", "first", "drain"),
+        *("ifmap_read_address", "weight_read_address", "psum_address"),
+    ),
+}
+NAMES = tuple(name for names in PARTS.values() for name in names)
+
+#: Some members of an instruction over some cycles; the others are 0.
+Part = dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """One channel pass: T cycles of weights, then columns delivered and computed, then a flush.
+    """One pass of T cycles: weights, a window, then slots; at last a flush.
 
     Parameters
     ----------
-    fields : member of `hardware.instruction` (but data and fresh) -> int64 array (T,).
+    fields : name of `NAMES` -> int64 array (T,).
     weights : lane codes of the weight beats, (weight beats, weight lanes).
-    ifmaps : lane codes of the input beats, (ifmap beats, activation lanes), padding as 0.
+    ifmaps : lane codes of the input beats, (ifmap beats, activation lanes).
     """
 
     fields: dict[str, NDArray[np.int64]]
@@ -38,12 +54,6 @@ class Pass:
         return len(self.fields["mac"])
 
 
-NAMES = (
-    *("load_weight", "load_ifmap", "target", "group", "mac", "first", "drain"),
-    *("ifmap_address", "weight_address", "psum_address"),
-)
-
-
 def pass_instructions(
     config: AcceleratorConfig,
     layer: Layer,
@@ -52,93 +62,107 @@ def pass_instructions(
     weights: Codes,
     *,
     strip: int = 0,
+    tile: int = 0,
     filter_group: int = 0,
-    channel_pass: int = 0,
+    number: int = 0,
+    pause: int | None = None,
 ) -> Pass:
-    """Instructions and data of one pass over codes (1, C, H, W) and (M, C, R, S)."""
+    """Instructions and data of pass `number` of a group, over codes (N, C, H, W), (M, C', R, S).
+
+    Parameters
+    ----------
+    pause : None to deliver columns beside multiply-accumulates, as the hardware does; else they
+        follow those of a slot, after so many cycles of nothing.
+    """
     bound = loops(config, layer, mapping)
-    parts = [_weight_part(layer, mapping, int(bound.weight_groups))]
-    slot = 0
-    for column in range(layer.out_width):
-        new = layer.kernel_width if column == 0 else int(bound.column_step)
-        deliver, slot = _deliver_part(layer, mapping, int(bound.ifmap_groups), new, slot)
-        parts += [deliver, _compute_part(layer, mapping, slot, column)]
+    window = int(bound.kernel_width)
+    parts = [_weights(mapping, bound), _columns(mapping, bound, 0, window)]
+    for column in range(mapping.f):
+        parts += _slot(mapping, bound, column, pause)
     flushed = np.arange(mapping.p)
     parts.append({"drain": np.ones_like(flushed), "psum_address": flushed})
-    zeros = dict.fromkeys(NAMES, 0)
-    full = []
-    for part in parts:
-        length = max(len(value) for value in part.values())
-        full.append({name: np.broadcast_to(part.get(name, zeros[name]), length) for name in NAMES})
+    full = [_together(part) for part in parts]
+    # The conv group's own filters.
+    size = layer.out_channels // layer.groups
+    first = strip // (int(bound.strips) // layer.groups) * size
+    own = weights[first : first + size]
     return Pass(
         fields={name: np.concatenate([part[name] for part in full]) for name in NAMES},
-        weights=weight_codes(config, layer, mapping, weights, filter_group, channel_pass),
-        ifmaps=_ifmap_codes(config, layer, mapping, ifmap, strip, channel_pass),
+        weights=weight_codes(config, layer, mapping, own, filter_group, number),
+        ifmaps=ifmap_codes(config, layer, mapping, ifmap, strip, tile, number, delivered=True),
     )
 
 
-Part = dict[str, NDArray[np.int64]]
+def _slot(mapping: Mapping, bound: Loops, column: int, pause: int | None) -> list[Part]:
+    """An output column, and the columns of the map that the next one needs."""
+    step, ahead = int(bound.column_step), int(bound.ahead_step)
+    new = step if column + 1 < mapping.f else 0
+    beside = min(new, ahead) if pause is None else 0
+    start = int(bound.kernel_width) + column * step
+    found = [
+        _together(
+            _macs(mapping, bound, column),
+            _columns(mapping, bound, start, beside),
+        ),
+        _nothing(pause if pause and new else 0),
+        _columns(mapping, bound, start + beside, new - beside),
+    ]
+    # A round over the filters must not follow another at once (see hardware/bank.py).
+    short = mapping.p + 1 - sum(_length(part) for part in found)
+    return [*found, _nothing(max(short, 0))]
+
+
+def _weights(mapping: Mapping, bound: Loops) -> Part:
+    words = mapping.p * mapping.q * int(bound.kernel_width)
+    word, target, group = _flat(words, mapping.t, int(bound.weight_groups))
+    return {
+        "load_weight": np.ones_like(word),
+        "weight_target": target,
+        "weight_group": group,
+        "weight_write_address": word,
+    }
+
+
+def _columns(mapping: Mapping, bound: Loops, first: int, count: int) -> Part:
+    """The pass's columns number `first` and on, written to their places in the ring."""
+    column, target, channel, group = _flat(count, mapping.r, mapping.q, int(bound.ifmap_groups))
+    return {
+        "load_ifmap": np.ones_like(column),
+        "ifmap_target": target,
+        "ifmap_group": group,
+        "ifmap_write_address": (first + column) % int(bound.ring_columns) * mapping.q + channel,
+    }
+
+
+def _macs(mapping: Mapping, bound: Loops, column: int) -> Part:
+    oldest = column * int(bound.column_step) * mapping.q
+    word, filter_ = _flat(mapping.q * int(bound.kernel_width), mapping.p)
+    return {
+        "mac": np.ones_like(word),
+        "first": (word == 0).astype(np.int64),
+        "drain": ((word == 0) & (column > 0)).astype(np.int64),
+        "ifmap_read_address": (oldest + word) % (int(bound.ring_columns) * mapping.q),
+        "weight_read_address": word * mapping.p + filter_,
+        "psum_address": filter_,
+    }
+
+
+def _nothing(cycles: int) -> Part:
+    return {"mac": np.zeros(cycles, dtype=np.int64)}
 
 
 def _flat(*sizes: int) -> list[NDArray[np.int64]]:
     return [index[:, 0] for index in grid(*sizes)]
 
 
-def _weight_part(layer: Layer, mapping: Mapping, groups: int) -> Part:
-    words = mapping.p * mapping.q * layer.kernel_width
-    word, target, group = _flat(words, mapping.t, groups)
-    return {
-        "load_weight": np.ones_like(word),
-        "target": target,
-        "group": group,
-        "weight_address": word,
-    }
+def _length(part: Part) -> int:
+    return max(len(values) for values in part.values())
 
 
-def _deliver_part(
-    layer: Layer, mapping: Mapping, groups: int, columns: int, slot: int
-) -> tuple[Part, int]:
-    """`columns` columns written from word `slot` on, and the word after the last."""
-    window = mapping.q * layer.kernel_width
-    column, target, channel, group = _flat(columns, mapping.r, mapping.q, groups)
-    return {
-        "load_ifmap": np.ones_like(column),
-        "target": target,
-        "group": group,
-        "ifmap_address": (slot + column * mapping.q) % window + channel,
-    }, (slot + columns * mapping.q) % window
-
-
-def _compute_part(layer: Layer, mapping: Mapping, slot: int, column: int) -> Part:
-    window = mapping.q * layer.kernel_width
-    word, filter_ = _flat(window, mapping.p)
-    return {
-        "mac": np.ones_like(word),
-        "first": (word == 0).astype(np.int64),
-        "drain": ((word == 0) & (column > 0)).astype(np.int64),
-        "ifmap_address": (slot + word) % window,
-        "weight_address": word * mapping.p + filter_,
-        "psum_address": filter_,
-    }
-
-
-def _ifmap_codes(
-    config: AcceleratorConfig,
-    layer: Layer,
-    mapping: Mapping,
-    ifmap: Codes,
-    strip: int,
-    channel_pass: int,
-) -> Codes:
-    bound = loops(config, layer, mapping)
-    count = int(lanes(config.bus_bits, config.activation_bits))
-    column, row_set, channel, group = grid(
-        bound.delivered_columns, mapping.r, mapping.q, bound.ifmap_groups
-    )
-    tag = group * count + np.arange(count)
-    row = strip * mapping.e * bound.row_step + tag
-    row = row * skip(layer, layer.kernel_height) - layer.padding
-    row = np.where(tag < (mapping.e - 1) * bound.row_step + layer.kernel_height, row, -1)
-    column = column * skip(layer, layer.kernel_width) - layer.padding
-    channel = (channel_pass * mapping.r + row_set) * mapping.q + channel
-    return taken(ifmap[0], (channel, row, column))
+def _together(*parts: Part) -> Part:
+    """Parts that begin in the same cycle, with every member, as long as the longest."""
+    full = {name: np.zeros(max(map(_length, parts)), dtype=np.int64) for name in NAMES}
+    for part in parts:
+        for name, values in part.items():
+            full[name][: len(values)] = values
+    return full

@@ -1,131 +1,59 @@
 # amaranth: UnusedElaboratable=no
 # (components placed by name are elaborated where their module is emitted)
-"""Accelerator: controller, array, banks and collector, with their memories. The top."""
+"""Accelerator: the core, and the control that stands before it. The top."""
 
-from typing import Any
-
-from amaranth import Cat, Module, Signal, unsigned
-from amaranth.lib import stream, wiring
+from amaranth import Module, ResetSignal, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import FIELDS
-from rtl_gen.hardware.array import ProcessingArray
-from rtl_gen.hardware.bank import Bank, bank_control
-from rtl_gen.hardware.collector import Collector
-from rtl_gen.hardware.controller import Controller
-from rtl_gen.hardware.instruction import instruction
-from rtl_gen.hardware.memory import SinglePortMemory, memory_name
+from rtl_gen.hardware.axi import axi_lite, axi_stream
+from rtl_gen.hardware.control import Control
+from rtl_gen.hardware.core import Core
 from rtl_gen.hardware.place import copy, place
-from rtl_gen.schedule import memories
+from rtl_gen.registers import ADDRESS_BITS
 
 
 class Accelerator(wiring.Component):
-    """A whole row-stationary accelerator.
+    """A whole row-stationary accelerator with standard ports (docs/reference/registers.md).
 
     Members
     -------
-    start : run the layer of the descriptor `layer`, which is to be held still while `busy`.
-    busy : high for exactly the cycles that `rtl_gen.schedule` predicts, and one more for each
-        cycle in which the phase at work waits for a stream.
-    weights, ifmaps : streams in, beats in the order of `rtl_gen.streams`; outputs : stream out.
+    s_axi_control : AXI4-Lite, the registers of `rtl_gen.registers`. irq : level.
+    s_axis_weights, s_axis_ifmaps, m_axis_outputs : AXI4-Stream, beats in the order of
+        `rtl_gen.streams`; the outputs of a layer are a frame.
     """
 
-    start: Signal
-    busy: Signal
-    layer: wiring.PureInterface
-    weights: stream.Interface
-    ifmaps: stream.Interface
-    outputs: stream.Interface
+    s_axi_control: wiring.PureInterface
+    s_axis_weights: wiring.PureInterface
+    s_axis_ifmaps: wiring.PureInterface
+    m_axis_outputs: wiring.PureInterface
+    irq: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        bus = stream.Signature(unsigned(config.bus_bits))
         super().__init__(
             {
-                "start": In(1),
-                "busy": Out(1),
-                "layer": In(
-                    wiring.Signature({name: Out(bits) for name, (bits, _) in FIELDS.items()})
-                ),
-                "weights": In(bus),
-                "ifmaps": In(bus),
-                "outputs": Out(bus),
+                "s_axi_control": In(axi_lite(ADDRESS_BITS)),
+                "s_axis_weights": In(axi_stream(config.bus_bits)),
+                "s_axis_ifmaps": In(axi_stream(config.bus_bits)),
+                "m_axis_outputs": Out(axi_stream(config.bus_bits, last=True)),
+                "irq": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        config = self.config
         m = Module()
-        controller = place(m, Controller(config), "controller", "controller")
-        array = place(m, ProcessingArray(config), "processing_array", "array")
-        collector = place(m, Collector(config), "collector", "collector")
-        copy(m, self.layer, controller.layer, tuple(FIELDS))
-        copy(m, self.layer, array, ("kernel_rows", "sets"))
-        copy(m, self.layer, collector, ("sum_words", "output_groups"))
-        copy(m, controller.issue, array.issue, tuple(instruction(config).members))
-        m.d.comb += [
-            controller.start.eq(self.start),
-            self.busy.eq(controller.busy),
-            collector.drain.eq(array.late.drain),
-            collector.fresh.eq(array.late.fresh),
-            collector.output.eq(controller.output),
-            controller.finished.eq(collector.finished),
-        ]
-        for name in ("weights", "ifmaps"):
-            outside, inside = getattr(self, name), getattr(controller, name)
-            copy(m, outside, inside, ("valid", "payload"))
-            copy(m, inside, outside, ("ready",))
-        copy(m, collector.outputs, self.outputs, ("valid", "payload"))
-        copy(m, self.outputs, collector.outputs, ("ready",))
-        self._input_buffer(m, controller)
-        self._banks(m, array, collector)
+        control = place(m, Control(self.config), "control", "control")
+        reset = ResetSignal() | control.core_reset
+        core = place(m, Core(self.config), "core", "core", reset=reset)
+        for name in ("s_axi_control", "s_axis_weights", "s_axis_ifmaps", "m_axis_outputs"):
+            wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(control, name))
+        copy(m, control, self, ("irq",))
+        copy(m, control, core, ("start",))
+        copy(m, core, control, ("busy", "last"))
+        copy(m, control.layer, core.layer, tuple(FIELDS))
+        for name in ("weights", "ifmaps", "outputs"):
+            wiring.connect(m, getattr(control, name), getattr(core, name))
         return m
-
-    def _memory(self, m: Module, kind: str, name: str) -> Any:
-        shape = memories(self.config)[kind]
-        depth, width = int(shape.depth), int(shape.width)
-        return place(m, SinglePortMemory(depth, width), memory_name(depth, width), name)
-
-    def _input_buffer(self, m: Module, controller: Any) -> None:
-        memory = self._memory(m, "ifmap_sram", "ifmap_sram")
-        m.d.comb += [
-            memory.enable.eq(controller.sram_enable),
-            memory.write.eq(controller.sram_write),
-            memory.address.eq(controller.sram_address),
-            memory.write_data.eq(self.ifmaps.payload),
-            controller.sram_data.eq(memory.read_data),
-        ]
-
-    def _banks(self, m: Module, array: Any, collector: Any) -> None:
-        """A bank and two memories a column, chained by their coordinates."""
-        bits = self.config.accumulator_bits
-        coordinates = ("set_index", "tap", "offset")
-        before: Any = None
-        banks = []
-        for j in range(self.config.columns):
-            bank = place(m, Bank(self.config), "bank", f"bank_{j}")
-            copy(m, collector.control, bank.control, tuple(bank_control().members))
-            copy(m, self.layer, bank, ("column_taps", "column_sets", "offset_step"))
-            m.d.comb += bank.chain.eq(array.sums.word_select(j, bits))
-            for name in coordinates:
-                value = getattr(before, f"next_{name}") if before is not None else 0
-                m.d.comb += getattr(bank, name).eq(value)
-            for side in ("even", "odd"):
-                memory = self._memory(m, "psum_sram", f"psum_sram_{side}_{j}")
-                m.d.comb += [
-                    memory.enable.eq(getattr(collector, f"{side}_enable") & bank.active),
-                    memory.write.eq(getattr(collector, f"{side}_write")),
-                    memory.address.eq(getattr(collector, f"{side}_address")),
-                    memory.write_data.eq(getattr(bank, f"{side}_write")),
-                    getattr(bank, f"{side}_read").eq(memory.read_data),
-                ]
-            m.d.comb += bank.odd_output.eq(collector.odd_output)
-            banks.append(bank)
-            before = bank
-        m.d.comb += [
-            collector.sums.eq(Cat(*(bank.word for bank in banks))),
-            array.column_set.eq(Cat(*(bank.set_index for bank in banks))),
-            array.column_offset.eq(Cat(*(bank.offset for bank in banks))),
-            array.column_active.eq(Cat(*(bank.active for bank in banks))),
-        ]

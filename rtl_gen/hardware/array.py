@@ -12,7 +12,7 @@ from rtl_gen.hardware.node import NetworkNode
 from rtl_gen.hardware.pe import ProcessingElement
 from rtl_gen.hardware.place import copy, place
 from rtl_gen.hardware.row import NetworkRow
-from rtl_gen.schedule import lanes
+from rtl_gen.memories import lanes
 
 
 class ProcessingArray(wiring.Component):
@@ -71,20 +71,36 @@ class ProcessingArray(wiring.Component):
         config = self.config
         node = place(m, NetworkNode(config), "network_node", f"node_{i}_{j}", clocked=False)
         pe = place(m, ProcessingElement(config), "pe", f"pe_{i}_{j}")
-        copy(m, row.here, node, ("data", "load_weight", "load_ifmap", "target", "group"))
+        copy(
+            m,
+            row.here,
+            node,
+            (
+                *("load_weight", "weight_target", "weight_group"),
+                *("load_ifmap", "ifmap_data", "ifmap_target", "ifmap_group"),
+            ),
+        )
         weight_lanes = int(lanes(config.bus_bits, config.weight_bits))
         m.d.comb += [
             node.row_set.eq(row.set_index),
             node.row_tap.eq(row.tap),
             node.row_active.eq(row.active),
-            node.weight_group.eq(i // weight_lanes),
+            node.row_group.eq(i // weight_lanes),
             node.column_set.eq(self.column_set.word_select(j, COORDINATE)),
             node.column_offset.eq(self.column_offset.word_select(j, COORDINATE)),
             node.column_active.eq(self.column_active[j]),
-            pe.weight.eq(row.here.data.word_select(i % weight_lanes, config.weight_bits)),
+            pe.weight.eq(row.here.weight_data.word_select(i % weight_lanes, config.weight_bits)),
             pe.psum_in.eq(psum),
         ]
         copy(m, node, pe, ("activation", "ifmap_write", "weight_write", "active"))
-        copy(m, row.here, pe, ("ifmap_address", "weight_address", "mac"))
+        copy(
+            m,
+            row.here,
+            pe,
+            (
+                *("ifmap_write_address", "weight_write_address"),
+                *("mac", "ifmap_read_address", "weight_read_address"),
+            ),
+        )
         copy(m, row.late, pe, ("accumulate", "first", "drain", "psum_address"))
         return pe.psum_out

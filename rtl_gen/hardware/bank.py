@@ -81,7 +81,7 @@ class Bank(wiring.Component):
                 "word": Out(unsigned(bits)),
                 "column_taps": In(COORDINATE),
                 "column_sets": In(COORDINATE),
-                "offset_step": In(2),
+                "offset_step": In(COORDINATE),
                 **{name: In(COORDINATE) for name in coordinates},
                 **{f"next_{name}": Out(COORDINATE) for name in coordinates},
                 "active": Out(1),

@@ -1,39 +1,45 @@
-"""Collector: orders the banks' accesses, and sends finished sums off chip."""
+"""Collector: orders the banks' accesses, and has the sender send finished sums off chip."""
 
-from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_gen.config import AcceleratorConfig, psum_sram_depth
+from rtl_gen.descriptor import FIELDS
+from rtl_gen.hardware import sender
 from rtl_gen.hardware.bank import bank_control
-from rtl_gen.hardware.instruction import COORDINATE, address_bits
-from rtl_gen.schedule import lanes
+from rtl_gen.hardware.instruction import address_bits
+from rtl_gen.hardware.place import copy
+from rtl_gen.hardware.sender import Sender
+from rtl_gen.memories import memories
 
 
 class Collector(wiring.Component):
     """Runs all banks in step: one sum of every column a cycle.
 
     Accumulating: read in the cycle of `drain`, capture in the next, add in the one after that,
-    then write as soon as the memory is not being read. Sums alternate between the memories, so
-    a write never waits more than one cycle. Output: words are read in the order of `sum_words`
-    and leave in beats of neighbouring columns, sum j in the bits from j * accumulator bits.
+    then write as soon as the memory is not being read. Sums alternate between the memories, and
+    so do the words that the sender reads, so a write never waits more than one cycle.
 
     Members
     -------
     drain, fresh : the last row's late instruction.
-    sum_words, output_groups : of the layer's descriptor.
-    output : level, send all sums; finished : the last beat of them is being taken.
+    layer : what the sender needs of the descriptor.
+    send, send_words, final, send_done, finished : the sender's orders (see `Sender`).
     even_*, odd_* : enable, write and address of the two memories of every bank.
     control : to the banks. odd_output : which memory the words for the output come from.
     sums : words of all columns, column 0 in the low bits.
-    outputs : stream of beats.
+    parameter_* : read port of the parameter memory.
+    outputs : stream of beats; last : the beat is the layer's last.
     """
 
     drain: Signal
     fresh: Signal
-    sum_words: Signal
-    output_groups: Signal
-    output: Signal
+    layer: wiring.PureInterface
+    send: Signal
+    send_words: Signal
+    final: Signal
+    send_done: Signal
     finished: Signal
     even_enable: Signal
     even_write: Signal
@@ -44,56 +50,80 @@ class Collector(wiring.Component):
     control: wiring.PureInterface
     odd_output: Signal
     sums: Signal
+    parameter_enable: Signal
+    parameter_address: Signal
+    parameter_data: Signal
     outputs: stream.Interface
+    last: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.depth = int(psum_sram_depth(config))
-        address = address_bits(self.depth)
-        memory = {"enable": 1, "write": 1, "address": address}
+        parameters = memories(config)["parameter_sram"]
+        memory = {"enable": 1, "write": 1, "address": address_bits(self.depth)}
         super().__init__(
             {
                 "drain": In(1),
                 "fresh": In(1),
-                "sum_words": In(24),
-                "output_groups": In(COORDINATE),
-                "output": In(1),
+                "layer": In(
+                    wiring.Signature({name: Out(FIELDS[name][0]) for name in sender.LAYER})
+                ),
+                "send": In(1),
+                "send_words": In(FIELDS["sum_words"][0]),
+                "final": In(1),
+                "send_done": Out(1),
                 "finished": Out(1),
                 **{f"even_{name}": Out(bits) for name, bits in memory.items()},
                 **{f"odd_{name}": Out(bits) for name, bits in memory.items()},
                 "control": Out(bank_control()),
                 "odd_output": Out(1),
                 "sums": In(unsigned(config.columns * config.accumulator_bits)),
+                "parameter_enable": Out(1),
+                "parameter_address": Out(address_bits(int(parameters.depth))),
+                "parameter_data": In(unsigned(int(parameters.width))),
                 "outputs": Out(stream.Signature(unsigned(config.bus_bits))),
+                "last": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        m.submodules.sender = send = Sender(self.config)
+        copy(m, self.layer, send.layer, sender.LAYER)
+        copy(m, self, send, ("final", "sums", "parameter_data"))
+        copy(
+            m,
+            send,
+            self,
+            ("finished", "last", "odd_output", "parameter_enable", "parameter_address"),
+        )
+        wiring.connect(m, send.outputs, wiring.flipped(self.outputs))
+        m.d.comb += [
+            send.begin.eq(self.send),
+            send.words.eq(self.send_words),
+            self.send_done.eq(send.done),
+        ]
         word_bits = address_bits(self.depth) + 1
-        read_word = Signal(word_bits)  # of the output
-        read_output = Signal()
         drain_word = self._accumulate(m, word_bits)
-        self._send(m, read_output, read_word)
-        waiting = {}
         for odd, side in enumerate(("even", "odd")):
             store = getattr(self.control, f"store_{side}")
-            waiting[side] = Signal(name=f"{side}_waiting")
+            waiting = Signal(name=f"{side}_waiting")
             address = Signal(word_bits - 1, name=f"{side}_waiting_address")
-            reading = Signal(name=f"{side}_reading")
-            m.d.comb += reading.eq(
-                (self.drain & ~self.fresh & (drain_word[0] == odd))
-                | (read_output & (read_word[0] == odd))
-            )
-            with m.If(store):
-                m.d.sync += [waiting[side].eq(1), address.eq(self.stored_address)]
-            with m.Elif(~reading):
-                m.d.sync += waiting[side].eq(0)
+            draining, sending = Signal(name=f"{side}_draining"), Signal(name=f"{side}_sending")
             m.d.comb += [
-                getattr(self, f"{side}_enable").eq(reading | waiting[side]),
+                draining.eq(self.drain & ~self.fresh & (drain_word[0] == odd)),
+                sending.eq(send.read & (send.odd == odd)),
+            ]
+            reading = draining | sending
+            with m.If(store):
+                m.d.sync += [waiting.eq(1), address.eq(self.stored_address)]
+            with m.Elif(~reading):
+                m.d.sync += waiting.eq(0)
+            m.d.comb += [
+                getattr(self, f"{side}_enable").eq(reading | waiting),
                 getattr(self, f"{side}_write").eq(~reading),
                 getattr(self, f"{side}_address").eq(
-                    Mux(reading, Mux(read_output, read_word[1:], drain_word[1:]), address)
+                    Mux(sending, send.address, Mux(draining, drain_word[1:], address))
                 ),
             ]
         return m
@@ -103,7 +133,7 @@ class Collector(wiring.Component):
         word = Signal(word_bits, name="drain_word")
         with m.If(self.drain):
             m.d.sync += word.eq(word + 1)
-            with m.If(word + 1 == self.sum_words):
+            with m.If(word + 1 == self.layer.sum_words):
                 m.d.sync += word.eq(0)
         captured = Signal(word_bits)
         added = Signal(word_bits)
@@ -124,45 +154,3 @@ class Collector(wiring.Component):
         ]
         self.stored_address = added[1:]
         return word
-
-    def _send(self, m: Module, read: Signal, word: Signal) -> None:
-        """Read words while `output` is high, and send each in `output_groups` beats."""
-        out = self.outputs
-        all_read = Signal()
-        held = Signal()  # the memories' outputs hold a word still to be sent
-        group = Signal(COORDINATE)
-        advance = Signal()
-        last = Signal()
-        m.d.comb += [
-            advance.eq(held & (~out.valid | out.ready)),
-            last.eq(advance & (group + 1 == self.output_groups)),
-            read.eq(self.output & ~all_read & (~held | last)),
-            self.finished.eq(out.valid & out.ready & all_read & ~held),
-        ]
-        with m.If(read):
-            m.d.sync += [held.eq(1), self.odd_output.eq(word[0]), word.eq(word + 1)]
-            with m.If(word + 1 == self.sum_words):
-                m.d.sync += [word.eq(0), all_read.eq(1)]
-        with m.Elif(last):
-            m.d.sync += held.eq(0)
-        with m.If(self.finished):
-            m.d.sync += all_read.eq(0)
-        with m.If(advance):
-            m.d.sync += [
-                out.valid.eq(1),
-                out.payload.eq(self._beats().word_select(group, self.config.bus_bits)),
-                group.eq(Mux(last, 0, group + 1)),
-            ]
-        with m.Elif(out.ready):
-            m.d.sync += out.valid.eq(0)
-
-    def _beats(self) -> Cat:
-        """All sums, laid out in beats: zeros fill what a beat has left."""
-        config = self.config
-        bits = config.accumulator_bits
-        count = int(lanes(config.bus_bits, bits))
-        beats = []
-        for start in range(0, config.columns, count):
-            words = self.sums[start * bits : min(start + count, config.columns) * bits]
-            beats += [words, Cat(0).replicate(config.bus_bits - len(words))]
-        return Cat(*beats)

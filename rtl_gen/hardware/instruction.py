@@ -1,7 +1,8 @@
 """The instruction: what flows down the rows of the array, one row a cycle.
 
 Every PE of a row obeys the same instruction in the same cycle; the row below obeys it one cycle
-later, just when the sum of the row above arrives. Data for the scratchpads ride along with it.
+later, just when the sum of the row above arrives. An instruction has three parts that act side by
+side: a beat of weights, a beat of inputs, a multiply-accumulate.
 """
 
 from amaranth import unsigned
@@ -17,36 +18,59 @@ COORDINATE = 8
 
 def address_bits(words: int) -> int:
     """Bits of an address into `words` words; never 0, so that every port exists."""
-    return int(bits_for(words - 1))
+    return max(int(bits_for(words - 1)), 1)
+
+
+def weight_part(config: AcceleratorConfig) -> dict[str, Out]:
+    """A beat of weights (lane: row of the array).
+
+    load_weight : it is to be written to `weight_write_address` by the rows of lane group
+    `weight_group`, in the columns of set `weight_target`.
+    """
+    return {
+        "load_weight": Out(1),
+        "weight_data": Out(unsigned(config.bus_bits)),
+        "weight_target": Out(COORDINATE),
+        "weight_group": Out(COORDINATE),
+        "weight_write_address": Out(address_bits(config.weight_words)),
+    }
+
+
+def ifmap_part(config: AcceleratorConfig) -> dict[str, Out]:
+    """A beat of inputs (lane: ifmap row).
+
+    load_ifmap : it is to be written to `ifmap_write_address` by the PEs whose tag lies in lane
+    group `ifmap_group`, in the rows of set `ifmap_target`.
+    """
+    return {
+        "load_ifmap": Out(1),
+        "ifmap_data": Out(unsigned(config.bus_bits)),
+        "ifmap_target": Out(COORDINATE),
+        "ifmap_group": Out(COORDINATE),
+        "ifmap_write_address": Out(address_bits(config.ifmap_words)),
+    }
+
+
+def mac_part(config: AcceleratorConfig) -> dict[str, Out]:
+    """A multiply-accumulate.
+
+    mac : multiply and accumulate the words at the two read addresses; first : into a sum that
+    starts anew. drain : the old sum leaves down the column; fresh : it is the first of its output.
+    """
+    return {
+        "mac": Out(1),
+        "first": Out(1),
+        "drain": Out(1),
+        "fresh": Out(1),
+        "ifmap_read_address": Out(address_bits(config.ifmap_words)),
+        "weight_read_address": Out(address_bits(config.weight_words)),
+        "psum_address": Out(address_bits(config.psum_words)),
+    }
 
 
 def instruction(config: AcceleratorConfig) -> wiring.Signature:
-    """Members of an instruction.
-
-    data : a beat of weights (lane: row of the array) or of inputs (lane: ifmap row).
-    load_weight, load_ifmap : the beat is to be written to the scratchpads it is meant for.
-    target : the set of columns (weights) or of rows (inputs) it is meant for.
-    group : which group of lanes the beat carries.
-    mac : multiply and accumulate; first : into a sum that starts anew.
-    drain : the old sum leaves down the column; fresh : it is the first of its output.
-    *_address : the words concerned, for writing and for reading.
-    """
-    return wiring.Signature(
-        {
-            "data": Out(unsigned(config.bus_bits)),
-            "load_weight": Out(1),
-            "load_ifmap": Out(1),
-            "target": Out(COORDINATE),
-            "group": Out(COORDINATE),
-            "mac": Out(1),
-            "first": Out(1),
-            "drain": Out(1),
-            "fresh": Out(1),
-            "ifmap_address": Out(address_bits(config.ifmap_words)),
-            "weight_address": Out(address_bits(config.weight_words)),
-            "psum_address": Out(address_bits(config.psum_words)),
-        }
-    )
+    """All three parts."""
+    return wiring.Signature(weight_part(config) | ifmap_part(config) | mac_part(config))
 
 
 def late(config: AcceleratorConfig) -> wiring.Signature:

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.hardware.instruction import COORDINATE
-from rtl_gen.schedule import lanes
+from rtl_gen.memories import lanes
 
 
 class NetworkNode(wiring.Component):
@@ -18,21 +18,23 @@ class NetworkNode(wiring.Component):
 
     Members
     -------
-    data, load_weight, load_ifmap, target, group : the passing instruction's.
-    row_set, row_tap, row_active, weight_group : where the row stands.
+    ifmap_data, load_*, *_target, *_group : the passing instruction's.
+    row_set, row_tap, row_active, row_group : where the row stands.
     column_set, column_offset, column_active : where the column stands; offset is j * stride.
     activation, ifmap_write, weight_write, active : to the PE.
     """
 
-    data: Signal
+    ifmap_data: Signal
     load_weight: Signal
+    weight_target: Signal
+    weight_group: Signal
     load_ifmap: Signal
-    target: Signal
-    group: Signal
+    ifmap_target: Signal
+    ifmap_group: Signal
     row_set: Signal
     row_tap: Signal
     row_active: Signal
-    weight_group: Signal
+    row_group: Signal
     column_set: Signal
     column_offset: Signal
     column_active: Signal
@@ -45,15 +47,17 @@ class NetworkNode(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "data": In(unsigned(config.bus_bits)),
+                "ifmap_data": In(unsigned(config.bus_bits)),
                 "load_weight": In(1),
+                "weight_target": In(COORDINATE),
+                "weight_group": In(COORDINATE),
                 "load_ifmap": In(1),
-                "target": In(COORDINATE),
-                "group": In(COORDINATE),
+                "ifmap_target": In(COORDINATE),
+                "ifmap_group": In(COORDINATE),
                 "row_set": In(COORDINATE),
                 "row_tap": In(COORDINATE),
                 "row_active": In(1),
-                "weight_group": In(COORDINATE),
+                "row_group": In(COORDINATE),
                 "column_set": In(COORDINATE),
                 "column_offset": In(COORDINATE),
                 "column_active": In(1),
@@ -76,15 +80,15 @@ class NetworkNode(wiring.Component):
             self.ifmap_write.eq(
                 self.load_ifmap
                 & self.active
-                & (self.target == self.row_set)
-                & (self.group == tag[lane_bits:])
+                & (self.ifmap_target == self.row_set)
+                & (self.ifmap_group == tag[lane_bits:])
             ),
             self.weight_write.eq(
                 self.load_weight
                 & self.active
-                & (self.target == self.column_set)
-                & (self.group == self.weight_group)
+                & (self.weight_target == self.column_set)
+                & (self.weight_group == self.row_group)
             ),
-            self.activation.eq(self.data[: count * bits].word_select(tag[:lane_bits], bits)),
+            self.activation.eq(self.ifmap_data[: count * bits].word_select(tag[:lane_bits], bits)),
         ]
         return m

@@ -19,9 +19,9 @@ class ProcessingElement(wiring.Component):
     Members
     -------
     active : whether this PE belongs to the layer's mapping; if not, it adds nothing.
-    activation, ifmap_write, ifmap_address : input window; the address serves both ways.
-    weight, weight_write, weight_address : filter rows, likewise.
-    mac : read both operands.
+    activation, ifmap_write, ifmap_write_address : a word for the ring of input columns.
+    weight, weight_write, weight_write_address : a word of the filter rows.
+    mac : read both operands, at ifmap_read_address and weight_read_address.
     accumulate, first, psum_address : two cycles later; `first` starts the sum from the product.
     drain : psum_out becomes psum_in plus the sum's old value, at the end of the cycle.
     """
@@ -29,11 +29,13 @@ class ProcessingElement(wiring.Component):
     active: Signal
     activation: Signal
     ifmap_write: Signal
-    ifmap_address: Signal
+    ifmap_write_address: Signal
     weight: Signal
     weight_write: Signal
-    weight_address: Signal
+    weight_write_address: Signal
     mac: Signal
+    ifmap_read_address: Signal
+    weight_read_address: Signal
     accumulate: Signal
     first: Signal
     drain: Signal
@@ -48,11 +50,13 @@ class ProcessingElement(wiring.Component):
                 "active": In(1),
                 "activation": In(unsigned(config.activation_bits)),
                 "ifmap_write": In(1),
-                "ifmap_address": In(address_bits(config.ifmap_words)),
+                "ifmap_write_address": In(address_bits(config.ifmap_words)),
                 "weight": In(unsigned(config.weight_bits)),
                 "weight_write": In(1),
-                "weight_address": In(address_bits(config.weight_words)),
+                "weight_write_address": In(address_bits(config.weight_words)),
                 "mac": In(1),
+                "ifmap_read_address": In(address_bits(config.ifmap_words)),
+                "weight_read_address": In(address_bits(config.weight_words)),
                 "accumulate": In(1),
                 "first": In(1),
                 "drain": In(1),
@@ -77,10 +81,12 @@ class ProcessingElement(wiring.Component):
 
         m.d.comb += [
             ifmap.write.eq(self.ifmap_write),
-            ifmap.address.eq(self.ifmap_address),
+            ifmap.write_address.eq(self.ifmap_write_address),
+            ifmap.read_address.eq(self.ifmap_read_address),
             ifmap.write_data.eq(self.activation),
             weight.write.eq(self.weight_write),
-            weight.address.eq(self.weight_address),
+            weight.write_address.eq(self.weight_write_address),
+            weight.read_address.eq(self.weight_read_address),
             weight.write_data.eq(self.weight),
         ]
         # Operands hold still when there is no MAC, so that an idle datapath does not switch.
@@ -92,7 +98,8 @@ class ProcessingElement(wiring.Component):
 
         stored = psum.read_data.as_signed()
         m.d.comb += [
-            psum.address.eq(self.psum_address),
+            psum.write_address.eq(self.psum_address),
+            psum.read_address.eq(self.psum_address),
             psum.write.eq(self.accumulate & self.active),
             psum.write_data.eq(mac.total),
             mac.addend.eq(Mux(self.first, 0, stored)),

@@ -23,8 +23,11 @@ def place(
     name: str,
     *,
     clocked: bool = True,
+    reset: Any = None,
 ) -> Any:
     """Instantiate `component`, emitted elsewhere as Verilog module `module`, under `name`.
+
+    Its reset is the one of the place, or else `reset`.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def place(
         ports[f"{prefix}_{port_name(path)}"] = value
     if clocked:
         ports["i_clk"] = ClockSignal()
-        ports["i_rst"] = ResetSignal()
+        ports["i_rst"] = ResetSignal() if reset is None else reset
     m.submodules[name] = Instance(module, **ports)
     return interface
 

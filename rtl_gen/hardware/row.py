@@ -5,7 +5,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_gen.config import AcceleratorConfig
-from rtl_gen.hardware.instruction import COORDINATE, instruction, late
+from rtl_gen.hardware.instruction import (
+    COORDINATE,
+    ifmap_part,
+    instruction,
+    late,
+    mac_part,
+    weight_part,
+)
 
 
 class NetworkRow(wiring.Component):
@@ -52,15 +59,18 @@ class NetworkRow(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         above, here, out = self.above, self.here, self.late
-        strobes = ("load_weight", "load_ifmap", "mac", "drain")
-        for name in strobes:
+        for name in ("load_weight", "load_ifmap", "mac", "drain"):
             m.d.sync += getattr(here, name).eq(getattr(above, name))
         # What no strobe gives a meaning holds still.
-        with m.If(above.load_weight | above.load_ifmap):
-            for name in ("data", "target", "group"):
-                m.d.sync += getattr(here, name).eq(getattr(above, name))
-        for name in ("first", "fresh", "ifmap_address", "weight_address", "psum_address"):
-            m.d.sync += getattr(here, name).eq(getattr(above, name))
+        for part, strobe in (
+            (weight_part(self.config), above.load_weight),
+            (ifmap_part(self.config), above.load_ifmap),
+            (mac_part(self.config), above.mac | above.drain),
+        ):
+            with m.If(strobe):
+                for name in part:
+                    if name not in ("load_weight", "load_ifmap", "mac", "drain"):
+                        m.d.sync += getattr(here, name).eq(getattr(above, name))
 
         middle = late(self.config).create()
         pairs = (

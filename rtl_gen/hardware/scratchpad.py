@@ -13,14 +13,14 @@ class Scratchpad(wiring.Component):
 
     Members
     -------
-    address : of the word read, and written when `write` is high.
-    write, write_data : store at the end of the cycle.
-    read_data : the word's old value, in the same cycle (latency 0).
+    write, write_address, write_data : store at the end of the cycle.
+    read_address, read_data : the word's old value, in the same cycle (latency 0).
     """
 
     write: Signal
-    address: Signal
+    write_address: Signal
     write_data: Signal
+    read_address: Signal
     read_data: Signal
 
     def __init__(self, words: int, bits: int) -> None:
@@ -29,8 +29,9 @@ class Scratchpad(wiring.Component):
         super().__init__(
             {
                 "write": In(1),
-                "address": In(address_bits(words)),
+                "write_address": In(address_bits(words)),
                 "write_data": In(unsigned(bits)),
+                "read_address": In(address_bits(words)),
                 "read_data": Out(unsigned(bits)),
             }
         )
@@ -44,9 +45,9 @@ class Scratchpad(wiring.Component):
         read = storage.read_port(domain="comb")
         m.d.comb += [
             write.en.eq(self.write),
-            write.addr.eq(self.address),
+            write.addr.eq(self.write_address),
             write.data.eq(self.write_data),
-            read.addr.eq(self.address),
+            read.addr.eq(self.read_address),
             self.read_data.eq(read.data),
         ]
         return m

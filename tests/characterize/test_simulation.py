@@ -1,24 +1,25 @@
-"""Layers on the RTL, driven from C++: the shapes that a config is at its limits with."""
+"""Layers on the RTL, driven from C++: what goes in and out, and what happens when it can't."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from characterize import simulation, tools
-from characterize.regression import mismatches, random_tensors
+from characterize import simulation
+from characterize.regression import mismatches, random_stage, random_tensors
 from characterize.simulation import Run, build, simulate
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import descriptor
 from rtl_gen.errors import ToolError, UserError
 from rtl_gen.layer import Layer
+from rtl_gen.mapping import Mapping
+from rtl_gen.output_stage import OutputStage
 from rtl_gen.reference import golden_layer
-from rtl_gen.schedule import Mapping, schedule
+from rtl_gen.schedule import schedule
 from tests.native import share_models
 from tests.rtl_gen.small import small
 
@@ -33,9 +34,8 @@ CONV = Layer(
     kernel_width=3,
     padding=1,
 )
+QUANTIZED = replace(CONV, output="quantized")
 ROW = replace(CONV, kernel_height=1, padding=0)
-POINTS = replace(ROW, kernel_width=1, stride=2)
-FC = Layer(name="fc", kind="fc", in_channels=50, out_channels=13)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,64 +46,50 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def checked(
     config: AcceleratorConfig, layer: Layer, mapping: Mapping | None = None, **options: Any
 ) -> Run:
-    """Run a layer, and compare sums, cycles and beats."""
+    """Run a layer, and compare outputs, cycles and beats."""
     ifmap, weights = random_tensors(config.arithmetic, layer, seed=7)
-    run = simulate(config, layer, ifmap, weights, mapping=mapping, **options)
+    stage = random_stage(config.arithmetic, layer, seed=7)
+    run = simulate(config, layer, ifmap, weights, stage=stage, mapping=mapping, **options)
     golden = golden_layer(config.arithmetic, layer, ifmap, weights, run.schedule.mapping)
+    if stage is not None:
+        golden = stage.apply(golden)
     assert mismatches(run, golden) == ()
     return run
 
 
 @pytest.mark.eda
-@pytest.mark.parametrize(
-    ("name", "layer"),
-    [
-        ("one_pe", ROW),
-        ("one_pe", replace(ROW, stride=2)),
-        ("one_pe", POINTS),
-        ("one_pe", FC),
-        ("one_row", ROW),
-        ("one_row", POINTS),
-        ("one_row", replace(ROW, kernel_width=1)),
-        ("one_row", FC),
-        ("one_column", CONV),
-        ("one_column", replace(CONV, stride=2)),
-        ("one_column", replace(CONV, kernel_height=6, kernel_width=2)),
-        ("one_column", replace(CONV, in_channels=20)),
-        ("one_column", replace(POINTS, in_channels=40)),
-        ("one_column", FC),
-    ],
-)
-def test_layers_at_the_limits(name: str, layer: Layer) -> None:
-    checked(small(name), layer)
-
-
-@pytest.mark.eda
-def test_the_cases_reach_what_they_are_for() -> None:
-    """Strips, passes, filter groups, inputs that are not resident, sums that saturate."""
-    many = schedule(small("one_column"), replace(CONV, in_channels=20))
-    assert many.loops.strips == CONV.out_height
-    assert many.loops.channel_passes > 1
-    assert many.loops.filter_groups > 1
-    assert not many.loops.resident
-    assert schedule(small("one_row"), ROW).mapping.e > 1
-    assert schedule(small("one_row"), FC).mapping.t > 1
-    assert schedule(small("one_column"), POINTS).loops.resident
+def test_sums_saturate_where_their_format_says_so() -> None:
     run = checked(small("one_column"), CONV)
     limits = small("one_column").arithmetic.accumulator
     assert np.any((run.ofmap == limits.minimum) | (run.ofmap == limits.maximum))
 
 
 @pytest.mark.eda
-@pytest.mark.parametrize("mapping", [(1, 1, 1, 1, 1), (3, 2, 1, 1, 1), (2, 1, 2, 1, 1)])
-def test_any_legal_mapping_runs(mapping: tuple[int, ...]) -> None:
-    p, q, r, t, e = mapping
-    run = checked(small("one_column"), CONV, Mapping(p=p, q=q, r=r, t=t, e=e))
-    assert run.schedule.mapping == Mapping(p=p, q=q, r=r, t=t, e=e)
+def test_a_quantized_layer_gives_codes() -> None:
+    run = checked(small("one_column"), QUANTIZED)
+    codes = small("one_column").arithmetic.activation
+    assert codes.minimum <= run.ofmap.min() < run.ofmap.max() <= codes.maximum
+    assert len(np.unique(run.ofmap)) > 10
 
 
 @pytest.mark.eda
-def test_stalls_add_their_own_cycles_and_nothing_else() -> None:
+@pytest.mark.parametrize(
+    "letters",
+    [
+        {"p": 1, "q": 1, "r": 1, "f": 1},
+        {"p": 3, "q": 2, "r": 1, "f": 9},
+        {"p": 2, "q": 1, "r": 2, "f": 5},
+        {"p": 2, "q": 4, "r": 5, "f": 4, "fold_height": 3, "fold_width": 3},
+        {"p": 3, "q": 5, "r": 1, "f": 9, "fold_width": 3},
+    ],
+)
+def test_any_legal_mapping_runs(letters: dict[str, int]) -> None:
+    mapping = Mapping(t=1, e=1, **letters)
+    assert checked(small("one_column"), CONV, mapping).schedule.mapping == mapping
+
+
+@pytest.mark.eda
+def test_stalls_cost_their_own_cycles_at_most() -> None:
     config = small("one_row")
     calm = checked(config, ROW)
     assert (calm.input_stalls, calm.output_stalls) == (0, 0)
@@ -115,6 +101,7 @@ def test_stalls_add_their_own_cycles_and_nothing_else() -> None:
     for run in stalled.values():
         np.testing.assert_array_equal(run.ofmap, calm.ofmap)
         assert run.beats == calm.beats
+        assert calm.cycles < run.cycles <= calm.cycles + run.input_stalls + run.output_stalls
     inputs = [stalled[ends].input_stalls for ends in list(stalled)[:2]]
     assert 0 < inputs[0] < inputs[1]
     assert stalled["never", "mostly"].input_stalls == 0
@@ -125,9 +112,22 @@ def test_stalls_add_their_own_cycles_and_nothing_else() -> None:
 
 
 @pytest.mark.eda
+def test_progress_is_told_while_a_long_layer_runs() -> None:
+    """Two and a half million cycles of one PE: a second or two."""
+    config = small("one_pe")
+    layer = replace(ROW, in_channels=8, in_height=40, in_width=2000, out_channels=1)
+    told: list[tuple[int, int]] = []
+    run = checked(config, layer, progress=lambda done, total: told.append((done, total)))
+    counts = [done for done, _ in told]
+    assert counts == sorted(counts)
+    assert 0 < counts[0] < counts[-1] <= run.cycles
+    assert {total for _, total in told} == {int(run.schedule.cycles)}
+
+
+@pytest.mark.eda
 def test_a_model_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(small("one_pe"))
-    monkeypatch.setattr(simulation, "_verilate", lambda work, log: pytest.fail("built again"))
+    monkeypatch.setattr(simulation, "_verilate", lambda *arguments: pytest.fail("built again"))
     assert build(small("one_pe")) == model
 
 
@@ -143,14 +143,47 @@ def test_an_accelerator_that_does_not_finish_is_given_up(monkeypatch: pytest.Mon
         checked(small("one_pe"), ROW)
 
 
-REFUSED = [
-    ({"layer": replace(CONV, kernel_height=7)}, "rows must be at least kernel_height (7), not 6"),
-    ({"layer": replace(CONV, stride=3)}, "stride must be 1 or 2, not 3"),
-    ({"mapping": Mapping(p=4, q=1, r=1, t=1, e=1)}, "p must be at most psum_words (3), not 4"),
-    ({"mapping": Mapping(p=1, q=1, r=1, t=1, e=0)}, "e must be at least 1, not 0"),
+DILATED = replace(CONV, in_width=2000, dilation=2)
+NUMBERS = np.zeros(6, np.int64)
+STAGE = OutputStage(bias=NUMBERS, multiplier=NUMBERS, shift=NUMBERS, zero_point=0, low=0, high=1)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"layer": replace(CONV, kind="pool")}, "kind must be conv, fc or matmul; pool is a host step"),
+    (
+        {"layer": DILATED},
+        "mapping p*f must be at most the sums a column holds (408), not 999",
+    ),
+    (
+        {"mapping": Mapping(p=4, q=1, r=1, t=1, e=1, f=1)},
+        "layer 'conv': mapping p must be at most psum_words (3), not 4",
+    ),
+    ({"mapping": Mapping(p=1, q=1, r=1, t=1, e=0, f=1)}, "mapping e must be at least 1 (1), not 0"),
     ({"ifmap": np.zeros((1, 5, 7, 8), int)}, "ifmap must be of shape (1, 5, 7, 9)"),
     ({"ifmap": np.full(CONV.ifmap_shape, 32)}, "int6 codes must be -32 to 31, not 32"),
     ({"weights": np.zeros(CONV.weight_shape)}, "weights must hold encoded integers"),
+    ({"layer": replace(CONV, padding_value=32)}, "int6 codes must be -32 to 31, not 32"),
+    ({"layer": QUANTIZED}, "an output stage must be given if and only if the output is quantized"),
+    ({"stage": STAGE}, "an output stage must be given if and only if the output is quantized"),
+    (
+        {"layer": QUANTIZED, "stage": replace(STAGE, bias=NUMBERS[:5])},
+        "bias must be of shape (6,), not (5,)",
+    ),
+    (
+        {"layer": QUANTIZED, "stage": replace(STAGE, bias=NUMBERS + 512)},
+        "bias must be from -512 to 511, not 512",
+    ),
+    (
+        {"layer": QUANTIZED, "stage": replace(STAGE, multiplier=NUMBERS - 1)},
+        "multiplier must be from 0 to 65535, not -1",
+    ),
+    (
+        {"layer": QUANTIZED, "stage": replace(STAGE, shift=NUMBERS + 64)},
+        "shift must be from 0 to 63",
+    ),
+    (
+        {"layer": QUANTIZED, "stage": replace(STAGE, high=32)},
+        "high must be from -32 to 31, not 32",
+    ),
+    ({"layer": QUANTIZED, "stage": replace(STAGE, low=2)}, "low must be at most high (1), not 2"),
 ]
 
 
@@ -158,7 +191,7 @@ REFUSED = [
 def test_what_can_not_run_is_refused_before_anything_is_built(
     change: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(simulation, "build", lambda config: pytest.fail("built"))
+    monkeypatch.setattr(simulation, "build", lambda *_, **__: pytest.fail("built"))
     config = small("one_column")
     layer = change.get("layer", CONV)
     ifmap, weights = random_tensors(config.arithmetic, layer, seed=1)
@@ -167,59 +200,3 @@ def test_what_can_not_run_is_refused_before_anything_is_built(
     with pytest.raises(UserError) as refused:
         simulate(config, layer, **arguments)
     assert message in str(refused.value)
-
-
-@pytest.fixture
-def without_verilator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and stand-ins for emission and tools; `_verilate` is the test's."""
-    monkeypatch.setenv("QUIDAM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(simulation, "accelerator_verilog", lambda config: "// stand-in\n")
-    found = tools.Verilator(program=Path("verilator"), version="5.048", env={})
-    monkeypatch.setattr(tools, "verilator", lambda: found)
-    return tmp_path / "cache"
-
-
-def test_a_failed_build_leaves_its_log_in_the_cache_and_no_model(
-    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(work: Path, log: Path) -> None:
-        assert (work / "accelerator.v").read_text() == "// stand-in\n"
-        log.write_text("%Error")
-        raise ToolError("verilator failed", log=str(log))
-
-    monkeypatch.setattr(simulation, "_verilate", fail)
-    with pytest.raises(ToolError, match="verilator failed") as failure:
-        build(small("one_pe"))
-    assert list(without_verilator.iterdir()) == [Path(failure.value.log)]
-
-
-def test_two_builds_of_the_same_do_not_meet(
-    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While one compiles, another one compiles the same from beginning to end."""
-    logs: list[Path] = []
-
-    def compile_twice(work: Path, log: Path) -> None:
-        logs.append(log)
-        log.touch()
-        if len(logs) == 1:
-            build(small("one_pe"))
-        (work / "obj_dir").mkdir()
-        (work / "obj_dir" / "Vaccelerator").write_text(log.name)
-        log.unlink()
-
-    monkeypatch.setattr(simulation, "_verilate", compile_twice)
-    model = build(small("one_pe"))
-    assert len(set(logs)) == 2
-    assert model.read_text() == logs[1].name, "the first that is ready stays"
-    assert list(without_verilator.iterdir()) == [model.parent]
-
-
-def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUIDAM_CACHE", "/somewhere")
-    assert simulation.cache_folder() == Path("/somewhere")
-    monkeypatch.delenv("QUIDAM_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert simulation.cache_folder() == Path("/caches/quidam")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert simulation.cache_folder() == Path.home() / ".cache" / "quidam"

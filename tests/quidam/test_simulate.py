@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ import numpy as np
 import pytest
 import yaml
 
-from characterize.regression import random_tensors
+from characterize import simulation
+from characterize.regression import random_stage, random_tensors
 from quidam import simulate as verb
 from quidam.main import main
-from quidam.simulate import load_tensors
+from quidam.simulate import parse_mapping
 from rtl_gen.errors import UserError
 from rtl_gen.layer import Layer
+from rtl_gen.mapping import LETTERS, Mapping
 from rtl_gen.reference import golden_layer
 from rtl_gen.schedule import schedule
 from tests.native import share_models
@@ -34,6 +35,8 @@ LAYER: dict[str, Any] = {
     "kernel_width": 3,
     "stride": 2,
 }
+QUANTIZED = {**LAYER, "output": "quantized", "padding": [0, 1, 0, 2], "padding_value": -5}
+FORCED = "p=2, q=2, r=1, t=2, e=2, f=3, fold_width=3"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,8 +53,15 @@ def files(tmp_path: Path) -> list[str]:
     return [str(path) for path in paths]
 
 
-def tensors() -> tuple[Any, Any]:
-    return random_tensors(small("one_row").arithmetic, Layer.from_mapping(LAYER), seed=9)
+@pytest.fixture
+def unbuilt(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[str]]:
+    """Options that ask for all that can be written; nothing may be, and nothing built."""
+    monkeypatch.setattr(verb, "build", lambda *_, **__: pytest.fail("built"))
+    new = tmp_path / "new"
+    yield ["--output", str(new / "out.npz"), "--waves", str(new / "waves.fst")]
+    assert sorted(str(path) for path in tmp_path.iterdir()) == files
 
 
 @pytest.mark.eda
@@ -59,9 +69,10 @@ def test_a_layer_from_files_to_a_file(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, layer = small("one_row"), Layer.from_mapping(LAYER)
-    ifmap, weights = tensors()
+    ifmap, weights = random_tensors(config.arithmetic, layer, seed=9)
     np.savez(tmp_path / "in.npz", ifmap=ifmap.astype(np.int8), weights=weights.astype(np.uint8))
-    options = ["--tensors", str(tmp_path / "in.npz"), "-o", str(tmp_path / "out.npz"), "--json"]
+    out = tmp_path / "new" / "out.npz"
+    options = ["--tensors", str(tmp_path / "in.npz"), "-o", str(out), "--json"]
     assert main(["simulate", *files, *options]) == 0
     figures = json.loads(capsys.readouterr().out)
     plan = schedule(config, layer)
@@ -69,15 +80,38 @@ def test_a_layer_from_files_to_a_file(
     assert figures["cycles"] == figures["predicted_cycles"] == plan.cycles
     assert figures["macs"] == layer.macs
     assert figures["utilization"] == pytest.approx(layer.macs / (5 * plan.cycles))
-    assert figures["mapping"] == {letter: getattr(plan.mapping, letter) for letter in "pqrte"}
+    assert figures["ideal_cycles"] == plan.ideal == figures["bounds"][figures["bound"]]
+    assert figures["bounds"] == plan.bounds
+    assert figures["mapping"] == {letter: getattr(plan.mapping, letter) for letter in LETTERS}
     assert figures["beats"] == plan.words["dram"] == figures["words"]["dram"]
     assert figures["words"] == plan.words
     assert figures["matches"] is True
     assert figures["seconds"] > 0
-    with np.load(tmp_path / "out.npz") as out:
-        assert out.files == ["ofmap"]
+    with np.load(out) as saved:
+        assert saved.files == ["ofmap"]
         golden = golden_layer(config.arithmetic, layer, ifmap, weights, plan.mapping)
-        np.testing.assert_array_equal(out["ofmap"], golden)
+        np.testing.assert_array_equal(saved["ofmap"], golden)
+
+
+@pytest.mark.eda
+def test_a_quantized_layer_from_files_to_a_file(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, layer = small("one_row"), Layer.from_mapping(QUANTIZED)
+    Path(files[1]).write_text(yaml.safe_dump(QUANTIZED))
+    ifmap, weights = random_tensors(config.arithmetic, layer, seed=9)
+    stage = random_stage(config.arithmetic, layer, seed=9)
+    assert stage is not None
+    numbers = {name: getattr(stage, name) for name in verb.STAGE}
+    np.savez(tmp_path / "in.npz", ifmap=ifmap, weights=weights, **numbers)
+    options = ["--tensors", str(tmp_path / "in.npz"), "-o", str(tmp_path / "out.npz"), "--json"]
+    assert main(["simulate", *files, *options]) == 0
+    assert json.loads(capsys.readouterr().out)["matches"] is True
+    with np.load(tmp_path / "out.npz") as saved:
+        mapping = schedule(config, layer).mapping
+        sums = golden_layer(config.arithmetic, layer, ifmap, weights, mapping)
+        np.testing.assert_array_equal(saved["ofmap"], stage.apply(sums))
+        assert stage.low <= saved["ofmap"].min() < saved["ofmap"].max() <= stage.high
 
 
 @pytest.mark.eda
@@ -86,12 +120,48 @@ def test_random_tensors_and_a_table_for_people(
 ) -> None:
     assert main(["simulate", *files, "--seed", "3"]) == 0
     shown = capsys.readouterr().out
-    cycles = schedule(small("one_row"), Layer.from_mapping(LAYER)).cycles
+    plan = schedule(small("one_row"), Layer.from_mapping(LAYER))
     assert "conv1 on 1 x 5 LightPE-2: equal to the golden layer and the formula" in " ".join(
         shown.split()
     )
-    assert re.search(rf"cycles measured *│ *{cycles:,} ", shown)
-    assert re.search(rf"cycles predicted *│ *{cycles:,} ", shown)
+    assert re.search(rf"cycles measured *│ *{plan.cycles:,} ", shown)
+    assert re.search(rf"cycles predicted *│ *{plan.cycles:,} ", shown)
+    assert re.search(rf"ideal of the mapping *│ *{plan.ideal:,} \({plan.bound}\) ", shown)
+
+
+@pytest.mark.eda
+def test_a_forced_mapping_and_an_objective(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = {**LAYER, "in_width": 30}
+    Path(files[1]).write_text(yaml.safe_dump(wide))
+    config, layer = small("one_row"), Layer.from_mapping(wide)
+    for options, plan in (
+        (["--mapping", FORCED], schedule(config, layer, parse_mapping(FORCED))),
+        (["--objective", "dram"], schedule(config, layer, objective="dram")),
+    ):
+        assert main(["simulate", *files, *options, "--json"]) == 0
+        figures = json.loads(capsys.readouterr().out)
+        assert figures["mapping"] == {name: getattr(plan.mapping, name) for name in LETTERS}
+        assert figures["cycles"] == plan.cycles
+        assert figures["beats"] == plan.words["dram"]
+        assert plan.mapping != schedule(config, layer).mapping
+
+
+@pytest.mark.eda
+def test_waves_are_written_by_a_model_of_their_own(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Built the first time only; the file begins as the FST format wants it."""
+    sizes = []
+    for seed in ("1", "2"):
+        waves = tmp_path / seed / "waves.fst"
+        assert main(["simulate", *files, "--waves", str(waves), "--seed", seed]) == 0
+        monkeypatch.setattr(simulation, "_verilate", lambda *_: pytest.fail("built again"))
+        content = waves.read_bytes()
+        assert content[:9] == bytes([0]) + (329).to_bytes(8, "big"), "a header block of FST"
+        sizes.append(len(content))
+    assert min(sizes) > 10_000
 
 
 @pytest.mark.eda
@@ -102,90 +172,96 @@ def test_a_wrong_sum_is_a_failure(
     assert main(["simulate", *files, "--json"]) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out)["matches"] is False
-    assert "the RTL disagrees on layer 'conv1': 54 of 54 sums differ" in captured.err
+    message = "the RTL disagrees on layer 'conv1': 54 of 54 outputs differ"
+    assert message in captured.err
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kernel_height": 2}, "layer 'conv1': rows must be at least kernel_height (2), not 1"),
-        ({"stride": 4}, "layer 'conv1': stride must be 1 or 2, not 4"),
-        ({"kind": "matmul"}, "layer 'conv1': kind must be conv or fc, not 'matmul'"),
+        ({"kind": "pool"}, "layer 'conv1': kind must be conv, fc or matmul; pool is a host step"),
+        ({"kind": "matmul"}, "a matrix product must have in_width, kernel and stride of 1"),
+        ({"kernel_height": 6}, "kernel_height must fit in the padded map of 5, not 6"),
+        ({"groups": 3}, "groups must divide in_channels and out_channels, not 3 for 4 and 6"),
+        ({"padding": [0, 1]}, "padding must be an integer of at least 0, or four: top, left,"),
+        (
+            {"in_width": 1600, "dilation": 3},
+            "layer 'conv1': mapping p*f must be at most the sums a column holds (50), not 266",
+        ),
         ({"channels": 4}, "layer keys must be among"),
     ],
 )
 def test_layers_are_refused_before_anything_is_built(
     files: list[str],
+    unbuilt: list[str],
     change: dict[str, Any],
     message: str,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(verb, "build", lambda config: pytest.fail("built"))
     Path(files[1]).write_text(yaml.safe_dump({**LAYER, **change}))
-    assert main(["simulate", *files]) == 2
+    assert main(["simulate", *files, *unbuilt]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(f"quidam: error: {message}")
     assert captured.out == ""
 
 
-def test_tensors_are_refused_before_anything_is_built(
-    files: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(verb, "build", lambda config: pytest.fail("built"))
-    ifmap, weights = tensors()
-    np.savez(tmp_path / "in.npz", ifmap=ifmap + 100, weights=weights)
-    assert main(["simulate", *files, "--tensors", str(tmp_path / "in.npz")]) == 2
-    assert "ifmap: int8 codes must be -128 to 127, not" in capsys.readouterr().err
+ONES = {**dict.fromkeys("pqrtef", 1), "fold_height": 1, "fold_width": 1}
+EXPECTED = f"mapping must be {', '.join(LETTERS)} once each, as in p=16,q=4, not"
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("text", "message"),
     [
-        ({"ifmap": np.zeros(1, int)}, "must hold ifmap and weights, not ['ifmap']"),
-        (
-            {"ifmap": np.zeros(1, int), "weights": np.zeros(1)},
-            "weights must hold encoded integers, not float64",
-        ),
-        (
-            {name: np.zeros(1, int) for name in ("ifmap", "weights", "bias")},
-            "a bias must wait for the output stage, which this version does not have",
-        ),
+        (",".join(f"{k}={v}" for k, v in {**ONES, **letters}.items()), f"layer 'conv1': {message}")
+        for letters, message in (
+            ({"q": 3}, "mapping q*S/fold_width must be at most ifmap_words (8), not 9"),
+            (
+                {"p": 17, "q": 2, "fold_width": 3},
+                "mapping p*q*S/fold_width must be at most weight_words (32), not 34",
+            ),
+            ({"p": 5}, "mapping p must be at most psum_words (4), not 5"),
+            ({"r": 2}, "mapping r*R/fold_height must be at most rows (1), not 2"),
+            ({"t": 3, "e": 2}, "mapping t*e must be at most columns (5), not 6"),
+            ({"f": 4}, "mapping f must be at most the output columns (3), not 4"),
+            ({"fold_width": 2}, "mapping fold_width must divide S (3), not 2"),
+            ({"fold_height": 2}, "mapping fold_height must divide R (1), not 2"),
+            ({"e": 0}, "mapping e must be at least 1 (1), not 0"),
+        )
+    ]
+    + [
+        ("", f"{EXPECTED} ''"),
+        ("p=1,q", f"{EXPECTED} 'q'"),
+        ("p=1,z=2", f"{EXPECTED} 'z=2'"),
+        ("p=1,p=2", f"{EXPECTED} 'p=2'"),
+        ("p=-1", f"{EXPECTED} 'p=-1'"),
+        ("p=1.5", f"{EXPECTED} 'p=1.5'"),
+        ("p=1e3", f"{EXPECTED} 'p=1e3'"),
+        ("p=99999999999999999999", f"{EXPECTED} 'p=99999999999999999999'"),
+        ("p=1,q=1,f=3", "mapping must have r, t, e, not only 'p=1,q=1,f=3'"),
     ],
 )
-def test_archives_that_hold_something_else(
-    tmp_path: Path, content: dict[str, Any], message: str
+def test_mappings_are_refused_before_anything_is_built(
+    files: list[str],
+    unbuilt: list[str],
+    text: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    np.savez(tmp_path / "in.npz", **content)
-    with pytest.raises(UserError, match=re.escape(message)):
-        load_tensors(str(tmp_path / "in.npz"))
+    assert main(["simulate", *files, *unbuilt, "--mapping", text]) == 2
+    assert capsys.readouterr() == ("", f"quidam: error: {message}\n")
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 and then nothing"])
-def test_files_that_are_no_archives(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "in.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"in\.npz must be a readable npz file"):
-        load_tensors(str(tmp_path / "in.npz"))
-    with pytest.raises(UserError, match=r"gone\.npz must be a readable npz file"):
-        load_tensors(str(tmp_path / "gone.npz"))
+def test_a_mapping_is_read_with_and_without_folds() -> None:
+    assert parse_mapping("p=4,q=2,r=1,t=1,e=5,f=3") == Mapping(p=4, q=2, r=1, t=1, e=5, f=3)
+    assert parse_mapping(FORCED) == Mapping(p=2, q=2, r=1, t=2, e=2, f=3, fold_width=3)
+    with pytest.raises(UserError, match="mapping must have p, not only"):
+        parse_mapping("q=2,r=1,t=1,e=5,f=3")
 
 
-def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
-    objects = np.array([{"a": 1}], dtype=object)
-    np.savez(tmp_path / "in.npz", ifmap=objects, weights=objects)
-    with pytest.raises(UserError, match=r"must be a readable npz file: .*allow_pickle=False"):
-        load_tensors(str(tmp_path / "in.npz"))
-
-
-def test_a_single_array_is_no_archive(tmp_path: Path) -> None:
-    np.save(tmp_path / "in.npy", np.zeros(3, int))
-    with pytest.raises(UserError, match=r"in\.npy must be an npz archive, not one array"):
-        load_tensors(str(tmp_path / "in.npy"))
-    with zipfile.ZipFile(tmp_path / "raw.npz", "w") as archive:
-        for name in ("ifmap", "weights"):
-            archive.writestr(name, b"no array")
-    with pytest.raises(UserError, match="ifmap must hold encoded integers"):
-        load_tensors(str(tmp_path / "raw.npz"))
+def test_an_unknown_objective_is_refused(
+    files: list[str], unbuilt: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", *files, *unbuilt, "--objective", "energy"])
+    assert ended.value.code == 2
+    assert "invalid choice: 'energy'" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
+from characterize import simulation
 from characterize.regression import Verdict, stall_pairs
 from characterize.simulation import Run
 from quidam import verify as verb
@@ -19,6 +20,7 @@ from quidam.main import main
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.layer import Layer
 from rtl_gen.schedule import schedule
+from tests.characterize.test_network_run import stand_in
 from tests.native import share_models
 from tests.rtl_gen.small import SMALL
 
@@ -92,6 +94,90 @@ def test_a_bad_config_is_refused_before_anything_runs(
     assert main(["verify", str(good), str(bad)]) == 2
     assert "rows must be from 1 to 64, not 0" in capsys.readouterr().err
     assert seen == []
+
+
+@pytest.fixture
+def golden_rtl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The golden layer in place of the RTL, in networks."""
+    monkeypatch.setattr(verb, "build", lambda config: None)
+    monkeypatch.setattr(simulation, "simulate", stand_in())
+
+
+@pytest.mark.usefixtures("golden_rtl")
+def test_a_network_is_run_step_by_step(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--network", "digits", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["network"], figures["images"]) == ("digits", 360)
+    (row,) = figures["configs"]
+    assert (row["config"], row["mismatches"]) == ("int8", 0)
+    assert row["accuracy"] == row["golden_accuracy"] == 349 / 360
+    for total in ("cycles", "predicted_cycles", "outputs", "bytes_read", "bytes_written"):
+        assert row[total] == sum(step[total] for step in row["steps"])
+    steps = {step["step"]: step for step in row["steps"]}
+    assert [name for name in steps if steps[name]["where"] == "host"] == ["residual", "pool"]
+    assert steps["residual"] == {
+        "step": "residual",
+        "where": "host",
+        "outputs": 92160,
+        "cycles": 0,
+        "predicted_cycles": 0,
+        "bytes_read": 2 * 92160,
+        "bytes_written": 92160,
+        "mismatches": [],
+    }
+    conv1 = steps["conv1"]
+    assert conv1["cycles"] == conv1["predicted_cycles"] > 0
+    # Every output crosses the bus once, and every beat has room for as many or more.
+    assert conv1["bytes_written"] >= conv1["outputs"] == 360 * 512
+    assert main(["verify", "--network", "digits"]) == 0
+    shown = capsys.readouterr().out
+    assert "digits on int8, 360 images: 96.94% right on the RTL, golden 96.94%" in shown
+    for word in (*steps, "on the host", f"{conv1['cycles']:,}", f"{row['cycles']:,}"):
+        assert word in shown
+
+
+@pytest.mark.usefixtures("golden_rtl")
+def test_a_step_that_disagrees_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = stand_in("conv2", lambda run: replace(run, cycles=run.cycles + 1))
+    monkeypatch.setattr(simulation, "simulate", late)
+    assert main(["verify", "--network", "digits", "--json"]) == 1
+    captured = capsys.readouterr()
+    (row,) = json.loads(captured.out)["configs"]
+    assert row["mismatches"] == 1
+    assert row["cycles"] == row["predicted_cycles"] + 1
+    told = "1 steps disagree; the first: int8, step 'conv2': cycles must be from "
+    assert f"quidam: error: {told}" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--network", "digit"], "network must be one of digits, or a YAML file, not 'digit'"),
+        (["--network", "digits", "--cases", "3"], "not allowed with argument"),
+        (["--network", "digits", "CONFIG"], "arithmetic must be int8 for the network 'digits'"),
+    ],
+)
+def test_what_no_network_runs_on_is_refused_before_anything_runs(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(verb, "build", lambda config: pytest.fail("built"))
+    path = tmp_path / "one_row.yaml"
+    path.write_text(yaml.safe_dump(SMALL["one_row"]))
+    words = [str(path) if word == "CONFIG" else word for word in words]
+    try:
+        status = main(["verify", *words])
+    except SystemExit as error:  # argparse's own
+        status = int(str(error.code))
+    assert status == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
 
 
 @pytest.mark.eda

@@ -1,102 +1,150 @@
-"""The loop nest once more, as plain loops over the descriptor; nothing shared with `schedule`."""
+"""The schedule once more, by stepping through it: the sequencer, which advances all engines.
+
+Nothing is shared with `rtl_gen`'s formulas: cycles are counted by letting them pass.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from rtl_gen.config import AcceleratorConfig
+from tests.rtl_gen.engines import (
+    Descriptor,
+    Engine,
+    Load,
+    Mac,
+    Parameter,
+    Pass,
+    Send,
+    never,
+)
+from tests.rtl_gen.jobs import (
+    column_beats,
+    compute,
+    flush,
+    ifmap_jobs,
+    parameters,
+    passes,
+    sends,
+    weights,
+)
 
-Descriptor = dict[str, int]
+#: Cycles after the last sum was drained until all are back in their memories, rows aside.
+SETTLE = 6
+#: Cycles from the last step of the sender to the last beat: raw, quantized.
+OUTPUT_LATENCY = (3, 7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the sequencer keeps to, and the streams do.
+
+    Parameters
+    ----------
+    gap : cycles that a slot must be longer than a round over the filters.
+    turnaround : the shortest last slot of a pass.
+    stalls : asked whenever a loader or the sender would act: whether its stream is not ready.
+    """
+
+    gap: int = 1
+    turnaround: int = 5
+    stalls: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One busy cycle of the controller: its phase, and the instruction that it issues.
-
-    Parameters
-    ----------
-    phase : what the controller is at.
-    address : of the input buffer, None where it rests (padding and absent channels are zeros).
-    fields : members of the instruction that are not 0; of an output beat, its word and group.
-    """
+    """One busy cycle: its phase, and what each engine does in it."""
 
     phase: str
-    address: int | None = None
-    fields: dict[str, int] = field(default_factory=dict)
+    mac: Mac | None = None
+    ifmap: Load | None = None
+    weight: Load | Parameter | None = None
+    send: Send | None = None
 
 
-def walk(config: AcceleratorConfig, layer: Descriptor) -> Iterator[Step]:
-    """Every busy cycle of a layer, streams never stalling."""
-    for _ in range(config.columns):
-        yield Step(phase="setup")
-    for _strip in range(layer["strips"]):
-        for group in range(layer["filter_groups"]):
-            for number in range(layer["channel_passes"]):
-                last = number + 1 == layer["channel_passes"]
-                if not layer["resident"] or (group == 0 and number == 0):
-                    for address in range(layer["last_load_words" if last else "load_words"]):
-                        yield Step(phase="load", address=address)
-                yield from channel_pass(layer, number, last)
-            # Row by row down the array, then feed, row, operands, product, sum out, bank.
-            for _ in range(config.rows + 6):
-                yield Step(phase="settle")
-            yield from output(layer)
+def walk(
+    config: AcceleratorConfig, layer: Descriptor, rules: Rules | None = None
+) -> Iterator[Step]:
+    """Every busy cycle of a layer."""
+    rules = rules or Rules()
+    yield from [Step(phase="setup")] * config.columns
+    jobs, todo = ifmap_jobs(config, layer), passes(layer)
+    before, now = None, next(todo)
+    yield from fill(Engine(weights(layer, now)), Engine(next(jobs)), rules)
+    while True:
+        following = next(todo, None)
+        loader = Engine(
+            parameters(layer, now) + weights(layer, following),
+            free=None if layer["double_weights"] else 0,
+        )
+        for column in range(layer["out_width"]):
+            last = column + 1 == layer["out_width"]
+            ahead = layer["ahead_window" if last else "ahead_step"] * column_beats(layer)
+            yield from slot(
+                Engine(compute(layer, now, column, now if column else before)),
+                Engine(next(jobs, []), free=ahead),
+                loader,
+                sender(config, layer, now, column),
+                rules,
+                shortest=max(layer["filters"] + rules.gap, last * rules.turnaround),
+                last=last,
+            )
+        if following is None:
+            break
+        before, now = now, following
+    yield from (Step(phase="flush", mac=mac) for mac in flush(layer, now))
+    yield from [Step(phase="settle")] * (config.rows + SETTLE)
+    final = Engine(sends(layer, now.group, range(layer["sum_words"])))
+    while not final.done:
+        yield Step(phase="send", send=final.advance(stalls=rules.stalls))
+    yield from [Step(phase="send")] * OUTPUT_LATENCY[layer["quantized"]]
 
 
-def channel_pass(layer: Descriptor, number: int, last: bool) -> Iterator[Step]:
-    """Weights, then columns delivered and computed, then the flush."""
-    fresh = int(number == 0)
-    for word in range(layer["weight_words"]):
-        for target in range(layer["column_sets"]):
-            for group in range(layer["weight_groups"]):
-                place = {"target": target, "group": group, "weight_address": word}
-                yield Step(phase="weights", fields={"load_weight": 1, **place})
-    present = layer["last_pass_words" if last else "pass_words"]
-    pitch, start = present, 0
-    if layer["resident"]:
-        pitch, start = layer["column_words"], number * layer["pass_words"]
-    delivered, q = 0, layer["set_channels"]
-    for column in range(layer["out_width"]):
-        for _ in range(layer["window"] if column == 0 else layer["step"]):
-            at = start + (delivered - layer["first_column"]) * pitch
-            in_map = layer["first_column"] <= delivered < layer["last_column"]
-            slot = delivered * q % layer["window_words"]
-            yield from delivered_column(layer, slot, range(at, at + present * in_map))
-            delivered += 1
-        oldest = delivered * q % layer["window_words"]
-        for word in range(layer["window_words"]):
-            for filter_ in range(layer["filters"]):
-                fields = {
-                    "mac": 1,
-                    "first": int(word == 0),
-                    "drain": int(word == 0 and column > 0),
-                    "fresh": fresh,
-                    "ifmap_address": (oldest + word) % layer["window_words"],
-                    "weight_address": word * layer["filters"] + filter_,
-                    "psum_address": filter_,
-                }
-                yield Step(phase="compute", fields=fields)
-    for filter_ in range(layer["filters"]):
-        yield Step(phase="flush", fields={"drain": 1, "fresh": fresh, "psum_address": filter_})
+def fill(loader: Engine[Load | Parameter], ifmaps: Engine[Load], rules: Rules) -> Iterator[Step]:
+    """The first pass's weights, and beside them its first window."""
+    while not (loader.done and ifmaps.done):
+        yield Step(
+            phase="fill",
+            weight=loader.advance(stalls=rules.stalls),
+            ifmap=ifmaps.advance(stalls=rules.stalls),
+        )
 
 
-def delivered_column(layer: Descriptor, slot: int, stored: range) -> Iterator[Step]:
-    """The beats of one ifmap column, of which the first ones are `stored` in the buffer."""
-    beat = 0
-    for target in range(layer["sets"]):
-        for channel in range(layer["set_channels"]):
-            for group in range(layer["ifmap_groups"]):
-                place = {"target": target, "group": group, "ifmap_address": slot + channel}
-                address = stored[beat] if beat < len(stored) else None
-                yield Step(phase="deliver", address=address, fields={"load_ifmap": 1, **place})
-                beat += 1
+def sender(config: AcceleratorConfig, layer: Descriptor, now: Pass, column: int) -> Engine[Send]:
+    """Sends a column of the group before, if it has not been yet.
+
+    In slot 0 the last of its sums still leave the PEs: they must reach their memories first.
+    """
+    if now.in_group > 0 or now.number == 0:
+        return Engine()
+    words = range(column * layer["filters"], (column + 1) * layer["filters"])
+    wait = 0 if column else layer["filters"] + config.rows + SETTLE
+    return Engine(sends(layer, now.group - 1, words), delay=wait)
 
 
-def output(layer: Descriptor) -> Iterator[Step]:
-    """Two cycles until the first word has been read and stands in a beat, then the beats."""
-    yield Step(phase="output")
-    yield Step(phase="output")
-    for word in range(layer["sum_words"]):
-        for group in range(layer["output_groups"]):
-            yield Step(phase="output", fields={"word": word, "group": group})
+def slot(
+    computing: Engine[Mac],
+    ifmaps: Engine[Load],
+    loader: Engine[Load | Parameter],
+    sending: Engine[Send],
+    rules: Rules,
+    *,
+    shortest: int,
+    last: bool,
+) -> Iterator[Step]:
+    """One output column; it ends with the cycle in which all engines are done."""
+    age = 0
+    while True:
+        computed = computing.done  # in a cycle before this one: scratchpads are free
+        yield Step(
+            phase="run",
+            mac=computing.advance(),
+            ifmap=ifmaps.advance(computed, rules.stalls),
+            weight=loader.advance(last, rules.stalls),
+            send=sending.advance(stalls=rules.stalls),
+        )
+        age += 1
+        done = computing.done and ifmaps.done and sending.done and (loader.done or not last)
+        if done and age >= shortest:
+            return

@@ -1,7 +1,8 @@
-"""The accelerator once more, as an executable model that shares nothing with `schedule`.
+"""The accelerator once more, as an executable model that shares nothing with `rtl_gen.schedule`.
 
 It reads what the hardware reads, the descriptor and the beats of the streams, and counts cycles
-and traffic as they pass, one by one.
+and traffic as they pass, one by one. Every word of its memories knows what it holds: one that is
+read too early, or was overwritten too soon, is an error even where its value happens to be right.
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtl_gen.config import AcceleratorConfig
-from rtl_gen.formats import Arithmetic
-from tests.rtl_gen.loop_nest import Descriptor, Step, walk
+from tests.rtl_gen.banks import Array, Banks, Counts, OutputStage, added, lanes
+from tests.rtl_gen.engines import Descriptor, Drain, Load, Mac, Parameter
+from tests.rtl_gen.loop_nest import Rules, Step, walk
 
-Array = NDArray[np.int64]
 Beats = NDArray[np.uint8]
+#: What a scratchpad's word holds before it was ever written.
+NONE = -1
 
 
 class PeArray:
     """All PEs of one mapping as arrays (rows, columns): scratchpads, sums, network.
 
-    `step` obeys one instruction in every row at once, which the hardware does row by row.
+    Instructions are obeyed in every row at once, which the hardware does row by row. Those of
+    one cycle go together: `mac` before loads, which scratchpads show from the next cycle on.
     """
 
-    def __init__(self, config: AcceleratorConfig, layer: Descriptor) -> None:
+    def __init__(
+        self, config: AcceleratorConfig, layer: Descriptor, counts: Counts | None = None
+    ) -> None:
         self.arithmetic = config.arithmetic
         row, column = np.indices((config.rows, config.columns))
         self.row_set, tap = np.divmod(row, layer["kernel_rows"])
@@ -37,46 +43,45 @@ class PeArray:
         self.ifmap = np.zeros((config.ifmap_words, *shape), np.int64)
         self.weight = np.zeros((config.weight_words, *shape), np.int64)
         self.psum = np.zeros((config.psum_words, *shape), np.int64)
-        self.counts: Counter[str] = Counter()
+        self.tags = {"ifmap": np.full_like(self.ifmap, NONE)}
+        self.tags["weight"] = np.full_like(self.weight, NONE)
+        self.counts: Counts = Counter() if counts is None else counts
 
-    @property
-    def columns(self) -> NDArray[np.bool_]:
-        """The columns that belong to the mapping."""
-        return np.asarray(self.active[0])
-
-    def step(self, fields: dict[str, int], beat: Array | None = None) -> Array | None:
-        """Obey; returns the sums that leave the columns, if any do.
-
-        beat : values in the beat's lanes, with a load.
-        """
-        sums = None
-        if fields.get("load_weight"):
-            assert beat is not None
-            self._take(self.weight, fields, "weight", self.column_set, self.row, beat)
-        if fields.get("load_ifmap"):
-            assert beat is not None
-            self._take(self.ifmap, fields, "ifmap", self.row_set, self.ifmap_row, beat)
-        if fields.get("drain"):
-            sums = self._drain(fields["psum_address"])
-        if fields.get("mac"):
-            self._mac(fields)
-        if fields.get("mac") or fields.get("drain"):
-            self.counts["psum_reads"] += int(self.active.sum())
-        return sums
-
-    def _take(
-        self,
-        pad: Array,
-        fields: dict[str, int],
-        name: str,
-        wanted: Array,
-        lane: Array,
-        beat: Array,
-    ) -> None:
+    def load(self, name: str, fields: dict[str, int], beat: Array, tag: int = NONE) -> None:
+        """A beat's lanes of "ifmap" or "weight" words, to the PEs that are meant."""
+        if name == "ifmap":
+            pad, wanted, lane = self.ifmap, self.row_set, self.ifmap_row
+        else:
+            pad, wanted, lane = self.weight, self.column_set, self.row
         group, way = np.divmod(lane, len(beat))
-        takes = self.active & (wanted == fields["target"]) & (group == fields["group"])
-        pad[fields[f"{name}_address"]][takes] = beat[way[takes]]
-        self.counts[f"{name}_writes"] += int(takes.sum())
+        takes = self.active & (wanted == fields[f"{name}_target"])
+        takes &= group == fields[f"{name}_group"]
+        address = fields[f"{name}_write_address"]
+        pad[address][takes] = beat[way[takes]]
+        self.tags[name][address][takes] = tag
+        self.counts["scratchpad", f"{name}_writes"] += int(takes.sum())
+
+    def mac(self, fields: dict[str, int], tags: tuple[int, int] | None = None) -> Array | None:
+        """A multiply-accumulate; returns the sums that leave the columns, if any do.
+
+        tags : what the words of ifmap and weight must be.
+        """
+        active, address = self.active, fields["psum_address"]
+        sums = self._drain(address) if fields.get("drain") else None
+        self.counts["scratchpad", "psum_reads"] += int(active.sum())
+        if not fields.get("mac"):
+            return sums
+        inputs, weights = fields["ifmap_read_address"], fields["weight_read_address"]
+        if tags is not None:
+            held = self.tags["ifmap"][inputs][active], self.tags["weight"][weights][active]
+            assert np.all(held[0] == tags[0]), f"ifmap word {inputs} is not {tags[0]}"
+            assert np.all(held[1] == tags[1]), f"weight word {weights} is not {tags[1]}"
+        before = 0 if fields.get("first") else self.psum[address]
+        after = added(self.arithmetic, before, self.ifmap[inputs] * self.weight[weights])
+        self.psum[address] = np.where(active, after, self.psum[address])
+        for name in ("ifmap_reads", "weight_reads", "psum_writes"):
+            self.counts["scratchpad", name] += int(active.sum())
+        return sums
 
     def _drain(self, address: int) -> Array:
         sums = np.zeros(self.active.shape[1], np.int64)
@@ -84,31 +89,10 @@ class PeArray:
             sums = added(self.arithmetic, sums, np.where(active, row, 0))
         return sums
 
-    def _mac(self, fields: dict[str, int]) -> None:
-        address = fields["psum_address"]
-        product = self.ifmap[fields["ifmap_address"]] * self.weight[fields["weight_address"]]
-        before = 0 if fields["first"] else self.psum[address]
-        after = added(self.arithmetic, before, product)
-        self.psum[address] = np.where(self.active, after, self.psum[address])
-        for name in ("ifmap_reads", "weight_reads", "psum_writes"):
-            self.counts[name] += int(self.active.sum())
-
-
-def added(numbers: Arithmetic, left: Array | int, right: Array) -> Array:
-    """An addition of accumulators: clipped, or wrapped (which never happens)."""
-    total = left + right
-    low, high = numbers.accumulator.minimum, numbers.accumulator.maximum
-    if numbers.accumulator.saturating:
-        return np.clip(total, low, high)
-    assert np.all((total >= low) & (total <= high)), "an automatic accumulator overflowed"
-    return np.asarray(total)
-
 
 def words(beats: Beats, bits: int, signed: bool) -> Array:
     """All words of `bits` in each beat as a power of two of them fit, (beats, lanes)."""
-    count = 1
-    while 2 * count * bits <= 8 * beats.shape[1]:
-        count *= 2
+    count = lanes(8 * beats.shape[1], bits)
     result = np.zeros((len(beats), count), np.int64)
     for number, beat in enumerate(beats):
         value = int.from_bytes(beat.tobytes(), "little")
@@ -124,72 +108,95 @@ class Model:
     Parameters
     ----------
     weights, ifmaps : beats in the order of the streams; all of them must be taken.
+    rules : of the sequencer, and when streams stall; None for never.
 
     Attributes
     ----------
-    outputs : beats sent, lanes of sums (beats, lanes).
-    phases : cycles by phase. counts : traffic, by the names of `schedule.words`.
+    phases : cycles by phase. counts : traffic, by level and name as in `schedule.words`.
+    macs, sends : cycles in which PEs multiply, steps of the sender.
     """
 
     def __init__(
-        self, config: AcceleratorConfig, layer: Descriptor, weights: Beats, ifmaps: Beats
+        self,
+        config: AcceleratorConfig,
+        layer: Descriptor,
+        weights: Beats,
+        ifmaps: Beats,
+        rules: Rules | None = None,
     ) -> None:
-        numbers = config.arithmetic
-        signed = numbers.weight.name.startswith("int")
-        self.weights = iter(numbers.weight.decode(words(weights, numbers.weight_bits, signed)))
-        self.ifmaps = iter(ifmaps)
-        self.numbers = numbers
-        self.ways = len(words(ifmaps[:1], numbers.activation_bits, signed=True)[0])
-        self.sum_lanes = len(words(ifmaps[:1], numbers.accumulator_bits, signed=True)[0])
-        self.array = PeArray(config, layer)
-        self.buffer: dict[int, Array] = {}
-        self.bank = np.zeros((layer["sum_words"], config.columns), np.int64)
-        self.drained = 0
-        self.outputs: list[Array] = []
+        self.config, self.layer = config, layer
+        self.streams = {"weight": iter(weights), "ifmap": iter(ifmaps)}
+        self.counts: Counts = Counter()
         self.phases: Counter[str] = Counter()
-        self.counts = self.array.counts
-        for step in walk(config, layer):
+        self.macs = self.sends = 0
+        self.array = PeArray(config, layer, self.counts)
+        self.banks = Banks(config, layer, self.counts)
+        self.stage = OutputStage(config, layer, self.counts)
+        self.buffer: dict[int, Array] = {}
+        for step in walk(config, layer, rules):
             self.phases[step.phase] += 1
             self._obey(step)
-        assert next(self.weights, None) is None, "the weight stream is longer than the layer"
-        assert next(self.ifmaps, None) is None, "the input stream is longer than the layer"
+        for name, rest in self.streams.items():
+            assert next(rest, None) is None, f"the {name} stream is longer than the layer"
+        assert self.banks.idle, "sums have not reached their memories"
+        assert all(self.banks.sent), "sums were not sent"
+        assert not self.stage.codes, "a beat was not closed"
+        self.counts["dram", "output_beats"] = len(self.stage.beats)
+
+    @property
+    def outputs(self) -> Beats:
+        """All beats sent, (beats, bytes)."""
+        return np.stack(self.stage.beats)
 
     def _obey(self, step: Step) -> None:
-        fields, beat = step.fields, None
-        match step.phase:
-            case "load":
-                assert step.address is not None
-                self.counts["sram_writes"] += 1
-                self.buffer[step.address] = words(
-                    next(self.ifmaps)[None], self.numbers.activation_bits, signed=True
-                )[0]
-            case "weights":
-                beat = next(self.weights)
-            case "deliver":
-                beat = np.zeros(self.ways, np.int64)
-                if step.address is not None:
-                    beat = self.buffer[step.address]
-                    self.counts["sram_reads"] += 1
-            case "output" if fields:
-                self._send(fields["word"], fields["group"])
-        if step.phase in ("weights", "deliver"):
-            self.counts["beats"] += 1
-        sums = self.array.step(fields, beat)
-        if sums is not None:
-            self._keep(sums, bool(fields["fresh"]))
+        drained = self._mac(step.mac) if step.mac else None
+        if step.ifmap:
+            self.counts["network", "ifmap_beats"] += 1
+            self.array.load("ifmap", step.ifmap.fields, self._inputs(step.ifmap), step.ifmap.tag)
+        found = self.banks.cycle(drained, step.send)
+        if step.send:
+            self.sends += 1
+            self.stage.send(step.send, found)
+        match step.weight:
+            case Parameter() as parameter:
+                beat = self._next("weight")
+                self.stage.take(parameter, int.from_bytes(beat.tobytes(), "little"))
+            case Load() as load:
+                self.counts["network", "weight_beats"] += 1
+                numbers = self.config.arithmetic
+                is_signed = numbers.weight.name.startswith("int")
+                codes = words(self._next("weight")[None], numbers.weight_bits, is_signed)[0]
+                self.array.load("weight", load.fields, numbers.weight.decode(codes), load.tag)
 
-    def _keep(self, sums: Array, fresh: bool) -> None:
-        before = 0 if fresh else self.bank[self.drained]
-        self.bank[self.drained] = added(self.numbers, before, sums)
-        self.drained = (self.drained + 1) % len(self.bank)
-        self.counts["bank_writes"] += int(self.array.columns.sum())
-        self.counts["bank_reads"] += 0 if fresh else int(self.array.columns.sum())
+    def _mac(self, mac: Mac) -> tuple[Drain, Array] | None:
+        self.macs += mac.fields.get("mac", 0)
+        sums = self.array.mac(mac.fields, (mac.ifmap_tag, mac.weight_tag))
+        return (mac.drain, sums) if mac.drain is not None and sums is not None else None
 
-    def _send(self, word: int, group: int) -> None:
-        lanes = np.zeros((group + 1) * self.sum_lanes, np.int64)
-        count = min(len(lanes), self.bank.shape[1])
-        lanes[:count] = self.bank[word, :count]
-        self.outputs.append(lanes[-self.sum_lanes :])
-        if group == 0:
-            self.counts["bank_reads"] += int(self.array.columns.sum())
-            self.counts["bank_outputs"] += int(self.array.columns.sum())
+    def _next(self, stream: str) -> NDArray[np.uint8]:
+        beat = next(self.streams[stream], None)
+        assert beat is not None, f"the {stream} stream is shorter than the layer"
+        self.counts["dram", f"{stream}_beats"] += 1
+        return np.asarray(beat)
+
+    def _inputs(self, load: Load) -> Array:
+        """The lanes of an input beat, wherever they come from."""
+        bits = self.config.activation_bits
+        ways = lanes(self.config.bus_bits, bits)
+        beat: Array
+        match load.source:
+            case "stream":
+                beat = words(self._next("ifmap")[None], bits, signed=True)[0]
+                if load.kept is not None:
+                    self.buffer[load.kept] = beat
+                    self.counts["ifmap_sram", "writes"] += 1
+                return beat
+            case "buffer":
+                assert load.kept is not None
+                self.counts["ifmap_sram", "reads"] += 1
+                return self.buffer[load.kept]
+            case "padding":
+                code = self.layer["padding_code"]
+                return np.full(ways, code - (code >> bits - 1 << bits))
+            case _:
+                return np.zeros(ways, np.int64)

@@ -14,13 +14,13 @@ SMALL: dict[str, dict[str, Any]] = {
         **{"rows": 1, "columns": 1, "ifmap_words": 3, "weight_words": 3, "psum_words": 1},
         **{"buffer_kib": 1, "bus_bits": 32},
     },
-    # One row: kernels of one row, columns shared between output rows and filters.
+    # One row: kernels are folded row by row, columns shared between output rows and filters.
     "one_row": {
         "arithmetic": "lightpe2",
         **{"rows": 1, "columns": 5, "ifmap_words": 8, "weight_words": 32, "psum_words": 4},
         **{"buffer_kib": 2, "bus_bits": 64},
     },
-    # One column, so every output row is a strip; sums saturate; the buffer holds a few rows.
+    # One column, so every output row is a strip; sums saturate; the buffer holds a few beats.
     "one_column": {
         "arithmetic": "int6xint3a10",
         **{"rows": 6, "columns": 1, "ifmap_words": 6, "weight_words": 18, "psum_words": 3},

@@ -10,11 +10,13 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
-from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig, legal
+from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig, legal, psum_sram_depth
 from rtl_gen.errors import UserError
-from rtl_gen.formats import arithmetic
+from rtl_gen.formats import Arithmetic, arithmetic
 from rtl_gen.layer import Layer
-from rtl_gen.schedule import Mapping, check, check_mapping, schedule
+from rtl_gen.mapper import best_mapping, check
+from rtl_gen.mapping import Mapping, check_mapping, is_phased, widest
+from rtl_gen.output_stage import OutputStage
 
 Value = TypeVar("Value")
 
@@ -49,7 +51,7 @@ LAYER = Layer(
 
 @st.composite
 def configs(draw: st.DrawFn, arithmetics: Sequence[str] = ARITHMETICS) -> AcceleratorConfig:
-    """A small config: arrays to 8 x 8, scratchpads that just hold a kernel or a few."""
+    """A small config: arrays to 8 x 8, scratchpads that hold a word, a kernel or a few."""
     numbers = arithmetic(draw(st.sampled_from(arithmetics)))
     narrowest = (numbers.accumulator_bits - 1).bit_length()
     return AcceleratorConfig(
@@ -60,58 +62,132 @@ def configs(draw: st.DrawFn, arithmetics: Sequence[str] = ARITHMETICS) -> Accele
         weight_words=draw(st.integers(1, 48)),
         psum_words=draw(st.integers(1, 6)),
         buffer_kib=draw(st.sampled_from((1, 1, 2))),
-        # A beat of 512 bits: a buffer of a few words, which no input is resident in.
-        bus_bits=2 ** draw(st.integers(max(narrowest, 3), 9)),
+        # A beat of 512 bits: a buffer of a few words, so that most inputs are streamed again.
+        bus_bits=2 ** draw(st.integers(max(narrowest, 5), 9)),
     )
 
 
 @st.composite
 def layers(draw: st.DrawFn, config: AcceleratorConfig, most: int = 9) -> Layer:
-    """A layer that `config` can run, channels, filters and maps up to `most`."""
-    if draw(st.integers(0, 9)) == 0:
-        sizes = {name: draw(st.integers(1, 3 * most)) for name in ("in_channels", "out_channels")}
-        return Layer(name="drawn", kind="fc", **sizes)
-    height = draw(st.integers(1, min(config.rows, 5)))
-    width = draw(st.integers(1, min(config.ifmap_words, config.weight_words, 4)))
-    padding = draw(st.integers(0, min(height, width) - 1))
-    sizes = {name: draw(st.integers(1, most)) for name in ("in_channels", "out_channels")}
-    layer = Layer(
-        name="drawn",
-        kind="conv",
-        in_height=draw(st.integers(max(height - 2 * padding, 1), most + 3)),
-        in_width=draw(st.integers(max(width - 2 * padding, 1), most + 3)),
-        kernel_height=height,
-        kernel_width=width,
-        stride=draw(st.integers(1, 2)),
-        padding=padding,
-        **sizes,
-    )
+    """A layer that `config` can run, channels, filters and maps up to `most`, kernels to 7 x 7."""
+    kind = draw(st.sampled_from(("conv", "conv", "conv", "conv", "conv", "fc", "matmul")))
+    output = draw(st.sampled_from(("raw", "quantized")))
+    fields = draw(convolutions(config, most) if kind == "conv" else products(kind, most))
+    layer = Layer(name="drawn", kind=kind, output=output, **fields)
     try:
         check(config, layer)
-    except UserError:  # the buffer is too small
+    except UserError:  # of a dilated layer, the column memories must hold all phases' columns
         assume(False)
     return layer
 
 
 @st.composite
-def mappings(draw: st.DrawFn, config: AcceleratorConfig, layer: Layer) -> Mapping:
-    """Any legal mapping: the schedule's own, or one that wastes what it likes."""
-    if draw(st.booleans()):
-        return schedule(config, layer).mapping
-    q = draw(st.integers(1, min(config.ifmap_words, config.weight_words) // layer.kernel_width))
-    words = config.weight_words // (q * layer.kernel_width)
-    e = draw(st.integers(1, config.columns))
-    mapping = Mapping(
-        p=draw(st.integers(1, min(config.psum_words, words))),
-        q=q,
-        r=draw(st.integers(1, config.rows // layer.kernel_height)),
-        t=draw(st.integers(1, config.columns // e)),
-        e=e,
+def products(draw: st.DrawFn, kind: str, most: int) -> dict[str, Any]:
+    """Fields of a fully connected layer or a matrix product."""
+    sizes = {name: draw(st.integers(1, 3 * most)) for name in ("in_channels", "out_channels")}
+    batch = draw(st.integers(1, 3))
+    if kind == "fc":
+        return {**sizes, "batch": batch}
+    return {**sizes, "batch": batch, "in_height": draw(st.integers(1, most))}
+
+
+@st.composite
+def convolutions(draw: st.DrawFn, config: AcceleratorConfig, most: int) -> dict[str, Any]:
+    """Fields of a convolution of any shape, with few enough products to step through them."""
+    sizes, left = {}, 60 * most
+    for name in draw(st.permutations(("height", "width", "channels", "filters", "E", "F", "N"))):
+        largest = {"height": 7, "width": 7, "N": 3}.get(name, most)
+        sizes[name] = draw(st.integers(1, min(largest, left)))
+        left //= sizes[name]
+    groups = draw(st.sampled_from((1, 1, 1, min(2, left + 1), min(3, left + 1))))
+    if draw(st.integers(0, 7)) == 0:  # depthwise
+        groups, sizes["channels"], sizes["filters"] = sizes["channels"], 1, draw(st.integers(1, 2))
+    stride = draw(st.sampled_from((1, 1, 2, 3, 4, 5)))
+    dilation = draw(st.sampled_from((1, 1, 1, 2, 3)))
+    # Often none: only then pixels stand alone under a kernel of 1 x 1.
+    sides = st.sampled_from((0, 0, 1, 2, 3))
+    padding = draw(st.one_of(st.just((0, 0, 0, 0)), st.tuples(sides, sides, sides, sides)))
+    activation = config.arithmetic.activation
+
+    def size(outputs: int, kernel: int, padded: int) -> int:
+        least = (outputs - 1) * stride + (kernel - 1) * dilation + 1 - padded
+        return max(least + draw(st.integers(0, stride - 1)), 1)
+
+    return {
+        "batch": sizes["N"],
+        "in_channels": sizes["channels"] * groups,
+        "in_height": size(sizes["E"], sizes["height"], padding[0] + padding[2]),
+        "in_width": size(sizes["F"], sizes["width"], padding[1] + padding[3]),
+        "out_channels": sizes["filters"] * groups,
+        "kernel_height": sizes["height"],
+        "kernel_width": sizes["width"],
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "groups": groups,
+        "padding_value": draw(
+            st.one_of(st.just(0), st.integers(activation.minimum, activation.maximum))
+        ),
+    }
+
+
+@st.composite
+def stages(draw: st.DrawFn, arithmetic: Arithmetic, layer: Layer) -> OutputStage | None:
+    """An output stage of any numbers, ties and clamped codes among them; None for a raw layer."""
+    if layer.output == "raw":
+        return None
+    sums, codes = arithmetic.accumulator, arithmetic.activation
+    multipliers = st.one_of(st.integers(0, 2**16 - 1), st.sampled_from([2**n for n in range(16)]))
+    shifts = st.one_of(st.integers(0, 63), st.integers(0, 2 * codes.bits))
+    biases = st.one_of(st.integers(sums.minimum, sums.maximum), st.integers(-8, 7))
+
+    def each(numbers: st.SearchStrategy[int]) -> Any:
+        count = layer.out_channels
+        return np.array(draw(st.lists(numbers, min_size=count, max_size=count)), dtype=np.int64)
+
+    low, high = sorted(draw(st.tuples(*[st.integers(codes.minimum, codes.maximum)] * 2)))
+    return OutputStage(
+        bias=each(biases),
+        multiplier=each(multipliers),
+        shift=each(shifts),
+        zero_point=draw(st.integers(codes.minimum, codes.maximum)),
+        low=draw(st.sampled_from((codes.minimum, low))),
+        high=draw(st.sampled_from((codes.maximum, high))),
     )
-    try:
-        check_mapping(config, layer, mapping)
-    except UserError:  # the buffer is too small
-        assume(False)
+
+
+@st.composite
+def mappings(draw: st.DrawFn, config: AcceleratorConfig, layer: Layer) -> Mapping:
+    """Any legal mapping: the mapper's own, or one that wastes what it likes."""
+    if draw(st.integers(0, 3)) == 0:
+        return best_mapping(config, layer)
+
+    def parts(size: int, limit: int) -> int:
+        """In how many equal parts to cut, so that each is within a limit."""
+        counts = range(1, size + 1)
+        return draw(st.sampled_from([n for n in counts if size % n == 0 and size // n <= limit]))
+
+    def number(limit: int) -> int:
+        return draw(st.integers(1, limit))
+
+    words, sums = min(config.ifmap_words, config.weight_words), 2 * psum_sram_depth(config)
+    fold_height = parts(layer.kernel_height, config.rows)
+    fold_width = parts(layer.kernel_width, words)
+    width = layer.kernel_width // fold_width
+    f = widest(layer) if is_phased(layer) else number(min(widest(layer), sums))
+    q = number(words // width)
+    e = number(config.columns)
+    mapping = Mapping(
+        p=number(min(config.psum_words, config.weight_words // (q * width), sums // f)),
+        q=q,
+        r=number(config.rows * fold_height // layer.kernel_height),
+        t=number(config.columns // e),
+        e=e,
+        f=f,
+        fold_height=fold_height,
+        fold_width=fold_width,
+    )
+    check_mapping(config, layer, mapping)
     return mapping
 
 

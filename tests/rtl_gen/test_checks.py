@@ -3,131 +3,160 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rtl_gen import descriptor as module
-from rtl_gen.descriptor import descriptor
+from rtl_gen.config import AcceleratorConfig
+from rtl_gen.descriptor import FIELDS, descriptor, limits
 from rtl_gen.errors import UserError
-from rtl_gen.schedule import Mapping, check, check_layer, check_mapping, schedule
-from tests.rtl_gen.strategies import CONFIG, LAYER
+from rtl_gen.layer import Layer
+from rtl_gen.mapper import check, check_layer
+from rtl_gen.mapping import Mapping
+from rtl_gen.output_stage import OutputStage
+from rtl_gen.schedule import schedule
+from tests.rtl_gen.strategies import CONFIG, LAYER, mapped, stages
 
-MAPPING = Mapping(p=1, q=1, r=1, t=1, e=1)
+MAPPING = Mapping(p=1, q=1, r=1, t=1, e=1, f=9)
+NUMBERS = np.zeros(LAYER.out_channels, np.int64)
+STAGE = OutputStage(
+    bias=NUMBERS, multiplier=NUMBERS, shift=NUMBERS, zero_point=-3, low=-128, high=7
+)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "pool"}, "kind must be conv or fc, not 'pool'"),
-        ({"kind": "matmul"}, "kind must be conv or fc, not 'matmul'"),
-        ({"batch": 2}, "batch must be 1, not 2"),
-        ({"dilation": 2}, "dilation must be 1, not 2"),
-        ({"groups": 2}, "groups must be 1, not 2"),
-        ({"stride": 3}, "stride must be 1 or 2, not 3"),
-        ({"padding": 3}, "padding must be less than the kernel's height and width, not 3"),
+        ({"kind": "pool"}, "kind must be conv, fc or matmul; pool is a host step"),
         (
             {"in_channels": 3641},
-            "taps (C*R*S, products in a sum) must be at most 32768, not 32769",
+            "taps (C/groups*R*S, products in a sum) must be at most 32768, not 32769",
         ),
         ({"out_channels": 32768}, "out_channels must be at most 32767, not 32768"),
-        ({"in_width": 40000}, "in_width must be at most 32767, not 40000"),
+        ({"batch": 32768}, "batch must be at most 32767, not 32768"),
+        (
+            {"in_channels": 32768, "out_channels": 32768, "groups": 32768},
+            "in_channels must be at most 32767, not 32768",
+        ),
+        ({"stride": 40000}, "stride must be at most 32767, not 40000"),
+        (
+            {"kernel_width": 1, "kernel_height": 1, "dilation": 32768},
+            "dilation must be at most 32767, not 32768",
+        ),
+        ({"in_width": 32766}, "padded width must be at most 32767, not 32768"),
+        ({"padding": [32759, 0, 0, 0]}, "padded height must be at most 32767, not 32768"),
     ],
 )
 def test_layers_that_no_config_runs(change: dict[str, Any], message: str) -> None:
     layer = replace(LAYER, **change)
     expected = f"^{re.escape(f'layer {layer.name!r}: {message}')}$"
-    for refuse in (
+    refusals: tuple[Callable[[], Any], ...] = (
         lambda: check_layer(layer),
         lambda: check(CONFIG, layer),
         lambda: schedule(CONFIG, layer),
-    ):
+    )
+    for refuse in refusals:
         with pytest.raises(UserError, match=expected):
             refuse()
 
 
-@pytest.mark.parametrize(
-    ("config", "change", "message"),
-    [
-        ({"rows": 2}, {}, "rows must be at least kernel_height (3), not 2"),
-        ({"ifmap_words": 2}, {}, "ifmap_words must be at least kernel_width (3), not 2"),
-        ({"weight_words": 2}, {}, "weight_words must be at least kernel_width (3), not 2"),
-        (
-            {"buffer_kib": 1},
-            {"in_width": 34},
-            "buffer_kib must hold one row of sums in a column's memories: words at least "
-            "out_width (34), not 32",
-        ),
-        (
-            {"buffer_kib": 1, "columns": 1},
-            {"in_width": 65, "kernel_height": 1, "kernel_width": 1, "padding": 0},
-            "buffer_kib must hold one channel of one strip: words at least columns loaded x "
-            "beats a column (65), not 64",
-        ),
-    ],
-)
-def test_layers_that_this_config_does_not_run(
-    config: dict[str, Any], change: dict[str, Any], message: str
-) -> None:
-    small, layer = replace(CONFIG, **config), replace(LAYER, **change)
-    with pytest.raises(UserError, match=f"^{re.escape(f'layer {layer.name!r}: {message}')}$"):
-        check(small, layer)
-    assert not schedule(small, layer).legal
+def test_layers_that_this_config_does_not_run() -> None:
+    """Only dilated ones: the others run column by column, tap by tap, if it must be."""
+    sizes = ("rows", "columns", "ifmap_words", "weight_words", "psum_words", "buffer_kib")
+    one: dict[str, Any] = dict.fromkeys(sizes, 1)
+    tiny = replace(CONFIG, **one)
+    wide = replace(LAYER, in_width=400, kernel_height=5, kernel_width=7, stride=3, batch=2)
+    check(tiny, wide)
+    assert schedule(tiny, wide).legal
+    dilated = replace(wide, dilation=2)
+    message = "layer 'conv1': mapping p*f must be at most the sums a column holds (132), not 195"
+    shorter = replace(dilated, stride=1)
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        check(tiny, shorter)
+    plan = schedule(tiny, shorter)
+    assert not plan.legal
+    assert plan.cycles == 0
+    check(tiny, dilated)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"q": 4}, "q*S must be at most ifmap_words (10), not 12"),
-        ({"p": 7, "q": 3}, "p*q*S must be at most weight_words (60), not 63"),
-        ({"p": 8}, "p must be at most psum_words (7), not 8"),
-        ({"r": 2}, "r*R must be at most rows (5), not 6"),
-        ({"t": 2, "e": 3}, "t*e must be at most columns (4), not 6"),
-        ({"e": 0}, "e must be at least 1, not 0"),
-    ],
-)
-def test_mappings_that_break_a_rule(change: dict[str, int], message: str) -> None:
-    with pytest.raises(UserError, match=f"^{re.escape(f'mapping {message}')}$"):
-        check_mapping(CONFIG, LAYER, replace(MAPPING, **change))
+def test_a_stage_is_given_exactly_for_quantized_outputs() -> None:
+    quantized = replace(LAYER, output="quantized")
+    message = "an output stage must be given if and only if the output is quantized, not"
+    for layer, stage in ((LAYER, STAGE), (quantized, None)):
+        with pytest.raises(UserError, match=f"{message} {layer.output!r} with {stage}"[:60]):
+            descriptor(CONFIG, layer, MAPPING, stage)
+    raw, codes = descriptor(CONFIG, LAYER, MAPPING), descriptor(CONFIG, quantized, MAPPING, STAGE)
+    differ = {name: (raw[name], codes[name]) for name in FIELDS if raw[name] != codes[name]}
+    assert differ == {
+        **{"quantized": (0, 1), "zero_point": (0, 65533), "low": (0, 65408), "high": (0, 7)}
+    }
 
 
-def test_mappings_that_overflow_the_buffer() -> None:
-    small = replace(CONFIG, buffer_kib=1)
-    wide = replace(LAYER, in_width=32)
-    with pytest.raises(UserError, match=re.escape("mapping p*F must fit a column (32), not 64")):
-        check_mapping(small, wide, replace(MAPPING, p=2))
-    # 6 channels of 32 columns are not resident in 64 words; 3 channels a pass do not fit either.
-    with pytest.raises(UserError, match=re.escape("a pass's input must fit (64), not 96")):
-        check_mapping(small, wide, replace(MAPPING, q=3))
-    check_mapping(small, wide, replace(MAPPING, q=2))
+def test_descriptors_of_mappings_that_break_a_rule_are_refused() -> None:
+    with pytest.raises(UserError, match="mapping p must be at most psum_words"):
+        descriptor(CONFIG, LAYER, replace(MAPPING, p=8))
+
+
+@given(st.data())
+def test_a_descriptor_is_within_the_limits_that_the_hardware_checks(data: st.DataObject) -> None:
+    config, layer, mapping = data.draw(mapped())
+    stage = data.draw(stages(config.arithmetic, layer))
+    fields = descriptor(config, layer, mapping, stage)
+    assert tuple(fields) == tuple(FIELDS)
+    for name, (bits, _) in FIELDS.items():
+        assert 0 <= fields[name] < 2**bits, name
+    for name, (low, high) in limits(config).items():
+        assert low <= fields[name] <= high, name
 
 
 def test_a_value_too_wide_for_the_descriptor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No legal layer gets there: the fields are wider than what `check` lets through."""
-    narrow = {**module.FIELDS, "out_width": (3, "F")}
+    narrow = {**module.FIELDS, "out_width": (3, "f")}
     monkeypatch.setattr(module, "FIELDS", narrow)
-    message = "layer 'conv1': descriptor field out_width (F) must be less than 8, not 9"
+    message = "layer 'conv1': descriptor field out_width (f) must be less than 8, not 9"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         descriptor(CONFIG, LAYER, MAPPING)
 
 
-def test_the_largest_layers_fit_the_descriptor() -> None:
-    largest: dict[str, Any] = {"rows": 64, "columns": 64, "ifmap_words": 256, "weight_words": 2048}
-    config = replace(CONFIG, **largest, psum_words=256, buffer_kib=4096, bus_bits=32)
-    layers = (
-        {"in_channels": 32767, "out_channels": 32767, "in_height": 1, "in_width": 1},
-        {"in_channels": 1, "out_channels": 32767, "in_height": 32767, "in_width": 5000},
-    )
-    for sizes in layers:
-        for kernel in (1, 64):
-            shape: dict[str, Any] = {
-                "kernel_height": kernel,
-                "kernel_width": kernel,
-                "padding": kernel - 1,
-            }
-            shape["in_channels"] = min(sizes["in_channels"], 32768 // kernel**2)
-            layer = replace(LAYER, **{**sizes, **shape})
-            plan = schedule(config, layer)
-            assert plan.legal
-            descriptor(config, layer, plan.mapping)
+#: The largest array and memories, and the same with one column and one sum a PE.
+SIZES: dict[str, Any] = {
+    **{"rows": 64, "columns": 64, "ifmap_words": 256, "weight_words": 2048, "psum_words": 256},
+    **{"buffer_kib": 4096, "bus_bits": 32},
+}
+LARGEST = replace(CONFIG, **SIZES)
+NARROW = replace(LARGEST, columns=1, psum_words=1)
+POINT: dict[str, Any] = {"kernel_height": 1, "kernel_width": 1, "padding": 0, "in_width": 1}
+HUGE: dict[str, tuple[AcceleratorConfig, dict[str, Any]]] = {
+    "a matrix": (LARGEST, {"in_channels": 32767, "out_channels": 32767, "in_height": 1}),
+    "a tall map": (LARGEST, {"in_channels": 1, "in_height": 32767, "in_width": 5000}),
+    "one pixel": (LARGEST, {"in_height": 32767, "in_width": 32767, "stride": 32767}),
+    "channels": (LARGEST, {"in_channels": 16384, "in_height": 64, "in_width": 64, "batch": 64}),
+    "padded points": (LARGEST, {"in_channels": 16384, "in_height": 60, "padding": 2}),
+    "a wide kernel": (LARGEST, {"in_width": 300, "kernel_width": 257}),
+    "a tall kernel": (LARGEST, {"in_height": 32767, "kernel_height": 5449}),
+    "a kernel beyond the tags": (LARGEST, {"in_height": 1000, "kernel_height": 307}),
+    "a kernel folded beyond the tags": (LARGEST, {"in_height": 1000, "kernel_height": 320}),
+    "many pixels": (NARROW, {"in_channels": 4, "in_height": 300, "in_width": 300}),
+    "many strips": (NARROW, {"in_height": 600, "kernel_height": 2, "batch": 32767}),
+}
+
+
+@pytest.mark.parametrize(("config", "shape"), HUGE.values(), ids=HUGE)
+def test_what_is_legal_fits_the_descriptor(
+    config: AcceleratorConfig, shape: dict[str, Any]
+) -> None:
+    """A layer is refused by `check`, with its rule, or it has a schedule and a descriptor."""
+    layer: Layer = replace(LAYER, **{**POINT, **shape})
+    plan = schedule(config, layer)
+    if not plan.legal:
+        with pytest.raises(UserError):
+            check(config, layer)
+        return
+    fields = descriptor(config, layer, plan.mapping)
+    for name, (low, high) in limits(config).items():
+        assert low <= fields[name] <= high, name

@@ -37,12 +37,12 @@ BROKEN = [
     ({"weight_words": 2049}, "weight_words must be from 1 to 2048, not 2049"),
     ({"psum_words": 0}, "psum_words must be from 1 to 256, not 0"),
     ({"buffer_kib": 4097}, "buffer_kib must be from 1 to 4096, not 4097"),
-    ({"bus_bits": 4}, "bus_bits must be from 8 to 1024, not 4"),
+    ({"bus_bits": 16}, "bus_bits must be from 32 to 1024, not 16"),
     ({"bus_bits": 48}, "bus_bits must be a power of two, not 48"),
     (
-        {"bus_bits": 16},
+        {"arithmetic": "int16", "bus_bits": 32},
         "bus_bits must be at least the accumulator's bits, so that a beat holds a sum, "
-        "not (16, 31)",
+        "not (32, 47)",
     ),
     (
         {"arithmetic": "int16", "columns": 64, "buffer_kib": 1},

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from rtl_gen.config import load_config
 from rtl_gen.descriptor import FIELDS, descriptor
 from rtl_gen.layer import load_layer
 from rtl_gen.schedule import schedule
+from rtl_gen.verilog import accelerator_verilog
 from tests.rtl_gen.loop_nest import walk
+from tests.rtl_gen.small import small
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -36,21 +39,22 @@ def test_the_example_of_the_schedule() -> None:
     assert files
     config, layer = load_config(ROOT / files[1]), load_layer(ROOT / files[2])
     plan = schedule(config, layer)
-    letters = {name: int(getattr(plan.mapping, name)) for name in "pqrte"}
+    letters = {name: int(getattr(plan.mapping, name)) for name in "pqrtef"}
     assert " ".join(f"{name}={value}" for name, value in letters.items()) in example
-    bound = plan.loops
+    bound, mapping = plan.loops, plan.mapping
     groups = f"G_i = {bound.ifmap_groups}, G_w = {bound.weight_groups}, G_o = {bound.output_groups}"
     assert groups in example
-    phases = [step.phase for step in walk(config, descriptor(config, layer, plan.mapping))]
-    group = int(bound.strips * bound.filter_groups)
-    of_pass = sum(phases.count(name) for name in ("weights", "deliver", "compute", "flush"))
-    of_group = of_pass + phases.count("settle") + phases.count("output")
+    loops = f"{bound.strips} strips, {bound.tiles} tile, {bound.filter_groups} group of filters, "
+    assert loops + f"{bound.passes} passes" in example
+    phases = Counter(step.phase for step in walk(config, descriptor(config, layer, mapping)))
+    compute = int(plan.bounds["compute"])
     expected = {
-        "load": phases.count("load") // int(bound.strips),
-        "pass": of_pass // (group * int(bound.channel_passes)),
-        "group": of_group // group,
-        "layer": len(phases),
+        "pass": compute // int(bound.strips * bound.passes),
+        "fill": phases["fill"],
+        "end": phases["flush"] + phases["settle"] + phases["send"],
+        "layer": phases.total(),
     }
+    assert phases["run"] == compute
     for name, formula, total in re.findall(
         r"^    (\w+) +([^=]+)= +([\d,]+)$", example, re.MULTILINE
     ):
@@ -59,7 +63,7 @@ def test_the_example_of_the_schedule() -> None:
         assert re.fullmatch(r"[\d +*()]+", terms)
         assert value_of(terms) == int(total.replace(",", "")), name
     assert not expected
-    assert f"{phases.count('compute'):,} of those cycles compute" in example
+    assert f"{compute:,} of those cycles compute" in example
 
 
 def value_of(terms: str) -> int:
@@ -86,8 +90,12 @@ def test_the_files_of_the_hardware() -> None:
 
 
 def test_the_modules_of_the_hardware() -> None:
-    table = rows("explanation/hardware.md", "| module | file in")
+    """What is placed by name is in the table, and what is in the table is emitted."""
+    table = {row[0].strip("`") for row in rows("explanation/hardware.md", "| module | file in")}
     placed = set()
     for path in (ROOT / "rtl_gen" / "hardware").glob("*.py"):
-        placed |= set(re.findall(r'place\(m, \w+\([\w.]+\), "(\w+)"', path.read_text()))
-    assert {row[0].strip("`") for row in table} == placed | {"accelerator", "sram_DxW"}
+        placed |= set(re.findall(r'place\(\s*m,\s*\w+\([^)]*\),\s*"(\w+)"', path.read_text()))
+    assert placed
+    assert placed | {"accelerator", "sram_DxW"} <= table
+    text = accelerator_verilog(small("one_pe"))
+    assert table - {"sram_DxW"} <= set(re.findall(r"^module (\w+)", text, re.MULTILINE))

@@ -33,13 +33,13 @@ class PeModel:
         self.product = product
         if now["mac"] and now["active"]:
             self.operands = (
-                self.ifmap[now["ifmap_address"]],
-                self.weight[now["weight_address"]],
+                self.ifmap[now["ifmap_read_address"]],
+                self.weight[now["weight_read_address"]],
             )
         if now["ifmap_write"]:
-            self.ifmap[now["ifmap_address"]] = now["activation"]
+            self.ifmap[now["ifmap_write_address"]] = now["activation"]
         if now["weight_write"]:
-            self.weight[now["weight_address"]] = now["weight"]
+            self.weight[now["weight_write_address"]] = now["weight"]
 
     def _multiplied(self, activation: int, weight: int) -> int:
         return int(self.numbers.multiply(activation, weight))
@@ -56,8 +56,11 @@ def instructions(
     numbers, low, high = config.arithmetic, *limits(config)
     strobes = {name: random.random(cycles) < rate for name, rate in rates.items()}
     words = {
-        "ifmap_address": random.integers(0, config.ifmap_words, cycles),
-        "weight_address": random.integers(0, config.weight_words, cycles),
+        **{
+            f"{name}_{side}_address": random.integers(0, getattr(config, f"{name}_words"), cycles)
+            for name in ("ifmap", "weight")
+            for side in ("write", "read")
+        },
         "psum_address": random.integers(0, config.psum_words, cycles),
         "activation": random.choice(numbers.activation.codes(), cycles),
         "weight": random.choice(numbers.weight.codes(), cycles),
@@ -76,9 +79,9 @@ def filling(config: AcceleratorConfig) -> list[Instruction]:
     nothing = dict.fromkeys(instructions(config, dict.fromkeys(STROBES, 0.0), 1, 1)[0], 0)
     code = int(config.arithmetic.weight.codes()[0])
     result = [
-        *({"ifmap_write": 1, "ifmap_address": word} for word in range(config.ifmap_words)),
+        *({"ifmap_write": 1, "ifmap_write_address": word} for word in range(config.ifmap_words)),
         *(
-            {"weight_write": 1, "weight_address": word, "weight": code}
+            {"weight_write": 1, "weight_write_address": word, "weight": code}
             for word in range(config.weight_words)
         ),
         *({"active": 1, "mac": 1} for _ in range(2)),

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 # (components placed by name are elaborated where their module is emitted)
-"""A wrapper around the accelerator that counts, cycle by cycle, what happens inside.
+"""A wrapper around the core that counts, cycle by cycle, what happens inside.
 
 The counters reach into the emitted hierarchy by name; each stands for one of `schedule`'s counts.
 """
@@ -8,22 +8,21 @@ The counters reach into the emitted hierarchy by name; each stands for one of `s
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 from amaranth.lib.wiring import In
 
 from rtl_gen.config import AcceleratorConfig
-from rtl_gen.hardware.accelerator import Accelerator
+from rtl_gen.hardware.core import Core
 from rtl_gen.hardware.place import port_name
 from rtl_gen.schedule import Schedule
-from rtl_gen.verilog import accelerator_verilog
+from rtl_gen.verilog import CORE, core_verilog
 
 TOP = "probe"
 
 
 def probe_verilog(config: AcceleratorConfig) -> str:
-    """The accelerator's Verilog, and module `probe` with its ports and a counter an output."""
-    component = Accelerator(config)
+    """The core's Verilog, and module `probe` with its ports and a counter an output."""
+    component = Core(config)
     ports, connections = ["input clk", "input rst"], [".clk(clk)", ".rst(rst)"]
     for path, member, value in component.signature.flatten(component):
         name = port_name(path)
@@ -34,9 +33,9 @@ def probe_verilog(config: AcceleratorConfig) -> str:
     lines = [f"  count_{name} <= start ? 0 : count_{name} + {e};" for name, e in counters.items()]
     return "\n".join(
         [
-            accelerator_verilog(config),
+            core_verilog(config),
             f"module {TOP}({', '.join(ports)});",
-            f"accelerator dut({', '.join(connections)});",
+            f"{CORE} dut({', '.join(connections)});",
             "always @(posedge clk) begin",
             *lines,
             "end",
@@ -51,39 +50,54 @@ def expressions(config: AcceleratorConfig) -> dict[str, str]:
     nodes = [pe.replace("pe_", "node_") for pe in pes]
     rows = [f"dut.array.row_{i}" for i in range(config.rows)]
     banks = [f"dut.bank_{j}" for j in range(config.columns)]
-    psums = [f"dut.psum_sram_{s}_{j}" for s in ("even", "odd") for j in range(config.columns)]
-    sending = "dut.collector.\\output "
+    srams = {
+        "ifmap_sram": ["dut.ifmap_sram"],
+        "psum_sram": [
+            f"dut.psum_sram_{s}_{j}" for s in ("even", "odd") for j in range(config.columns)
+        ],
+        "parameter_sram": [f"dut.parameter_sram_{half}" for half in range(2)],
+    }
+    sender = "dut.collector.sender"
 
     def ones(places: list[str], condition: str) -> str:
         return "$countones({" + ", ".join(condition.replace("@", place) for place in places) + "})"
 
+    accesses = {"reads": "@.enable & ~@.write", "writes": "@.enable & @.write"}
     return {
-        "ifmap_sram_reads": ones(["dut.ifmap_sram"], "@.enable & ~@.write"),
-        "ifmap_sram_writes": ones(["dut.ifmap_sram"], "@.enable & @.write"),
-        "psum_sram_reads": ones(psums, "@.enable & ~@.write"),
-        "psum_sram_writes": ones(psums, "@.enable & @.write"),
-        "network_beats": ones(["dut.array"], "@.issue_load_weight | @.issue_load_ifmap"),
+        **{
+            f"{name}_{access}": ones(places, condition)
+            for name, places in srams.items()
+            for access, condition in accesses.items()
+        },
+        "network_weight_beats": ones(["dut.array"], "@.issue_load_weight"),
+        "network_ifmap_beats": ones(["dut.array"], "@.issue_load_ifmap"),
+        "scratchpad_ifmap_reads": ones(pes, "@.mac & @.active"),
+        "scratchpad_ifmap_writes": ones(pes, "@.ifmap_write"),
+        "scratchpad_weight_reads": ones(pes, "@.mac & @.active"),
+        "scratchpad_weight_writes": ones(pes, "@.weight_write"),
+        "scratchpad_psum_reads": ones(pes, "(@.accumulate | @.drain) & @.active"),
+        "scratchpad_psum_writes": ones(pes, "@.accumulate & @.active"),
         "pe_mac": ones(pes, "@.mac & @.active"),
         "pe_ifmap_write": ones(pes, "@.ifmap_write"),
         "pe_weight_write": ones(pes, "@.weight_write"),
-        "psum_reads": ones(pes, "(@.accumulate | @.drain) & @.active"),
-        "psum_writes": ones(pes, "@.accumulate & @.active"),
-        "node_beat": ones(nodes, "@.load_weight | @.load_ifmap"),
-        "row_beat": ones(rows, "@.here_load_weight | @.here_load_ifmap"),
-        "row_mac": ones(rows, "@.here_mac | @.here_drain"),
+        "node_ifmap_beat": ones(nodes, "@.load_ifmap"),
+        "node_weight_beat": ones(nodes, "@.load_weight"),
+        "row_ifmap_beat": ones(rows, "@.here_load_ifmap"),
+        "row_weight_beat": ones(rows, "@.here_load_weight"),
+        "row_mac": ones(rows, "@.here_mac"),
         "bank_accumulate": ones(banks, "@.control_capture & @.active"),
-        "bank_output": ones(psums, f"@.enable & ~@.write & {sending}"),
-        "collector_output": ones([sending], "@"),
+        "bank_output": ones(banks, f"{sender}.read & @.active"),
+        "collector_output": ones([f"{sender}.requantizer"], "@.valid & @.advance"),
         "controller_run": ones(["dut"], "@.busy"),
     }
 
 
 def scheduled(plan: Schedule) -> dict[str, int]:
     """What the formula says each counter must show, the streams never stalling."""
-    pad = plan.words["scratchpad"]
-    counts: dict[str, Any] = {name: pad[name] for name in ("psum_reads", "psum_writes")}
-    for level in ("ifmap_sram", "psum_sram", "network"):
-        counts |= {f"{level}_{name}": count for name, count in plan.words[level].items()}
-    for kind, events in plan.events.items():
-        counts |= {f"{kind}_{name}": count for name, count in events.items() if name != "idle"}
-    return {name: int(count) for name, count in counts.items()}
+    # The streams are counted at their ends; the control registers stand beside the core.
+    return {
+        f"{place}_{name}": int(count)
+        for place, counts in (*plan.words.items(), *plan.events.items())
+        for name, count in counts.items()
+        if place not in ("dram", "control") and name != "cycle"
+    }

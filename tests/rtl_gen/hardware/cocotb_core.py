@@ -1,4 +1,4 @@
-"""Simulator's side of test_accelerator: drivers at the streams, a monitor, a checker."""
+"""Simulator's side of test_core: drivers at the streams, a monitor, a checker."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from characterize.regression import random_tensors
+from characterize.regression import random_stage, random_tensors
 from characterize.simulation import STALLS
 from rtl_gen import streams
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import descriptor
 from rtl_gen.layer import Layer
+from rtl_gen.mapping import Mapping
 from rtl_gen.reference import golden_layer
-from rtl_gen.schedule import Mapping, schedule
+from rtl_gen.schedule import schedule
 from tests.rtl_gen.hardware.probe import expressions, scheduled
 
 
@@ -56,16 +57,21 @@ class Source:
 
 
 class Sink:
-    """Takes beats from the accelerator, and checks that one not taken stays as it is."""
+    """Takes beats from the accelerator, and checks that one not taken stays as it is.
+
+    Only the layer's last beat may say so; `lasts` are the numbers of those that did.
+    """
 
     def __init__(self, dut: Any, name: str, stall: str) -> None:
         self.valid = getattr(dut, f"{name}_valid")
         self.ready = getattr(dut, f"{name}_ready")
         self.payload = getattr(dut, f"{name}_payload")
+        self.last = dut.last
         self.chance = STALLS[stall] / 256
         self.beats: list[int] = []
+        self.lasts: list[int] = []
         self.stalls = 0
-        self.waiting: int | None = None
+        self.waiting: tuple[int, int] | None = None
         self.willing = False
 
     def drive(self) -> None:
@@ -73,10 +79,11 @@ class Sink:
         self.ready.value = int(self.willing)
 
     def observe(self) -> None:
-        beat = int(self.payload.value) if int(self.valid.value) else None
+        beat = (int(self.payload.value), int(self.last.value)) if int(self.valid.value) else None
         assert self.waiting in (None, beat), "a beat on offer must stay until it is taken"
         if beat is not None and self.willing:
-            self.beats.append(beat)
+            self.lasts += [len(self.beats)] * beat[1]
+            self.beats.append(beat[0])
         self.stalls += beat is not None and not self.willing
         self.waiting = None if self.willing else beat
 
@@ -110,16 +117,19 @@ class Case:
 
 
 class Checker:
-    """What a layer must give: sums, cycles, beats and all traffic inside."""
+    """What a layer must give: outputs, cycles, beats and all traffic inside."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.plan = schedule(case.config, case.layer, case.mapping)
         self.tensors = random_tensors(case.config.arithmetic, case.layer, case.seed)
+        self.stage = random_stage(case.config.arithmetic, case.layer, case.seed)
 
     def check(self, sources: dict[str, Source], outputs: Sink, monitor: Monitor) -> None:
         config, layer, mapping = self.case.config, self.case.layer, self.case.mapping
         golden = golden_layer(config.arithmetic, layer, *self.tensors, mapping)
+        if self.stage is not None:
+            golden = self.stage.apply(golden)
         size = config.bus_bits // 8
         beats = np.array([list(beat.to_bytes(size, "little")) for beat in outputs.beats], np.uint8)
         dram = self.plan.words["dram"]
@@ -130,23 +140,32 @@ class Checker:
         }
         assert moved == dram, f"beats {moved}, formula {dram}"
         np.testing.assert_array_equal(streams.ofmap(config, layer, mapping, beats), golden)
+        assert outputs.lasts == [len(outputs.beats) - 1]
+        # Work beside a stalled stream may go on, so it costs a cycle at most.
         stalls = sum(source.stalls for source in sources.values()) + outputs.stalls
-        assert monitor.cycles == self.plan.cycles + stalls
-        expected = scheduled(self.plan)
-        expected["controller_run"] += stalls
-        expected["collector_output"] += outputs.stalls
-        assert monitor.counts() == expected
+        assert self.plan.cycles <= monitor.cycles <= self.plan.cycles + stalls
+        expected = {**scheduled(self.plan), "controller_run": monitor.cycles}
+        counted = monitor.counts()
+        wrong = {name: (counted[name], count) for name, count in expected.items()}
+        wrong = {name: pair for name, pair in wrong.items() if pair[0] != pair[1]}
+        assert not wrong, f"counted, formula: {wrong}"
+
+
+def describe(dut: Any, checker: Checker) -> None:
+    case = checker.case
+    fields = descriptor(case.config, case.layer, case.mapping, checker.stage)
+    for name, value in fields.items():
+        getattr(dut, f"layer_{name}").value = value
 
 
 async def run(dut: Any, case: Case) -> tuple[Checker, int]:
     """Run one layer to its end and check it; returns its cycles, stalls included."""
     checker = Checker(case)
     config, layer = case.config, case.layer
-    for name, value in descriptor(config, layer, case.mapping).items():
-        getattr(dut, f"layer_{name}").value = value
+    describe(dut, checker)
     ifmap, weights = checker.tensors
     beats = {
-        "weights": streams.weight_beats(config, layer, case.mapping, weights),
+        "weights": streams.weight_beats(config, layer, case.mapping, weights, checker.stage),
         "ifmaps": streams.ifmap_beats(config, layer, case.mapping, ifmap),
     }
     sources = {name: Source(dut, name, part, case.stalls[0]) for name, part in beats.items()}
@@ -221,8 +240,7 @@ async def a_reset_in_the_middle_leaves_nothing_behind(dut: Any) -> None:
     await begin(dut)
     for number, case in enumerate(cases()[:6]):
         checker = Checker(case)
-        for name, value in descriptor(case.config, case.layer, case.mapping).items():
-            getattr(dut, f"layer_{name}").value = value
+        describe(dut, checker)
         for name in ("start", "weights_valid", "ifmaps_valid", "outputs_ready"):
             getattr(dut, name).value = 1
         for _ in range(1 + number * int(checker.plan.cycles) // 6):

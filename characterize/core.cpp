@@ -1,10 +1,12 @@
-// Drives one layer through the accelerator: clock and streams run here, not in Python.
+// Drives one layer through the accelerator's core: clock and streams run here, not in Python.
 //
 //   simulate DIR LIMIT SEED STALL_WEIGHTS STALL_IFMAPS STALL_OUTPUTS
 //
 // DIR holds descriptor.bin (uint32 a field), weights.bin and ifmaps.bin (beats, low byte first);
-// outputs.bin and counts.json are written beside them. A stall is the chance, in 1/256, that an
-// end of a stream does nothing in a cycle. LIMIT is the number of cycles after which to give up.
+// outputs.bin and counts.json are written beside them, and progress.bin (uint64, the cycles so
+// far) every now and then. A stall is the chance, in 1/256, that an end of a stream does nothing
+// in a cycle. LIMIT is the number of cycles after which to give up. A model built with QUIDAM_WAVES
+// also writes waves.fst.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -15,12 +17,16 @@
 #include <string>
 #include <vector>
 
-#include "Vaccelerator.h"
+#include "Vcore.h"
 #include "fields.h"
+#ifdef QUIDAM_WAVES
+#include "verilated_fst_c.h"
+#endif
 
 namespace {
 
 constexpr size_t kBeat = QUIDAM_BUS_BITS / 8;
+constexpr uint64_t kReport = 1 << 17;  // cycles between reports of progress
 
 std::vector<char> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -78,7 +84,7 @@ int main(int argc, char** argv) {
   const std::vector<char> descriptor = read_file(dir + "/descriptor.bin");
 
   auto context = std::make_unique<VerilatedContext>();
-  auto top = std::make_unique<Vaccelerator>(context.get());
+  auto top = std::make_unique<Vcore>(context.get());
   size_t field = 0;
 #define X(port)                                                  \
   {                                                              \
@@ -89,10 +95,25 @@ int main(int argc, char** argv) {
   QUIDAM_FIELDS(X)
 #undef X
 
+#ifdef QUIDAM_WAVES
+  context->traceEverOn(true);
+  VerilatedFstC waves;
+  top->trace(&waves, 99);
+  waves.open((dir + "/waves.fst").c_str());
+#endif
+  uint64_t half_cycles = 0;
+  // Inputs have been set and settled; the edge ends the cycle.
   auto tick = [&] {
+#ifdef QUIDAM_WAVES
+    waves.dump(half_cycles);
+#endif
     top->clk = 1;
     top->eval();
+#ifdef QUIDAM_WAVES
+    waves.dump(half_cycles + 1);
+#endif
     top->clk = 0;
+    half_cycles += 2;
   };
   top->clk = 0;
   top->rst = 1;
@@ -105,6 +126,7 @@ int main(int argc, char** argv) {
   top->start = 0;
 
   std::ofstream outputs(dir + "/outputs.bin", std::ios::binary);
+  std::ofstream progress(dir + "/progress.bin", std::ios::binary);
   uint64_t cycles = 0, input_stalls = 0, output_stalls = 0, output_beats = 0;
   for (;;) {
     weights.offer(top->weights_payload, top->weights_valid, chance);
@@ -112,7 +134,9 @@ int main(int argc, char** argv) {
     top->outputs_ready = !chance(stall_outputs);
     top->eval();
     if (!top->busy || cycles == limit) break;
-    ++cycles;
+    if (++cycles % kReport == 0) {
+      progress.seekp(0).write(reinterpret_cast<const char*>(&cycles), sizeof cycles).flush();
+    }
     input_stalls += (top->weights_ready && !top->weights_valid);
     input_stalls += (top->ifmaps_ready && !top->ifmaps_valid);
     output_stalls += (top->outputs_valid && !top->outputs_ready);
@@ -125,6 +149,9 @@ int main(int argc, char** argv) {
     tick();
   }
   outputs.close();
+#ifdef QUIDAM_WAVES
+  waves.close();
+#endif
   std::FILE* counts = std::fopen((dir + "/counts.json").c_str(), "w");
   if (!outputs || !counts) {
     std::fprintf(stderr, "cannot write to %s\n", dir.c_str());
