@@ -44,12 +44,13 @@ METHOD = {
     "characterize": (
         *("activity.py", "bitslice.py", "boolean.py", "cell_energy.py", "cell_files.py"),
         *("cells.py", "liberty.py", "liberty_text.py", "logic.py", "measure.py", "netlist.py"),
-        *("power.py", "stimulus.py", "stimulus_layer.py", "synthesis.py", "timing.py"),
-        *("traces.py", "data/*.npz"),
+        *("power.py", "rtl_simulation.py", "stimulus.py", "stimulus_layer.py", "synthesis.py"),
+        *("timing.py", "trace.py", "traces.py", "traces_control.py", "data/*.npz"),
     ),
     "rtl_gen": (
-        *("descriptor.py", "instructions.py", "reference.py", "schedule.py", "streams.py"),
-        "formats/*.py",
+        *("cycles.py", "descriptor.py", "instructions.py", "mapping.py", "memories.py"),
+        *("output_stage.py", "reference.py", "registers.py", "schedule.py", "streams.py"),
+        *("traffic.py", "verilog.py", "backend/*.py", "formats/*.py"),
     ),
 }
 

@@ -7,26 +7,28 @@ answers is found by simulating the very component in Amaranth, for the lanes of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from amaranth import Cat, ClockDomain, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
-from amaranth.sim import Simulator, SimulatorContext
 from numpy.typing import NDArray
 
-from characterize import traces
+from characterize import traces, traces_control
+from characterize.rtl_simulation import answers
+from characterize.stimulus_layer import Contexts, contexts
+from characterize.trace import Trace
+from rtl_gen.backend.names import port_name
 from rtl_gen.components import KINDS
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.hardware.bank import Bank
 from rtl_gen.hardware.collector import Collector
+from rtl_gen.hardware.control import Control
 from rtl_gen.hardware.controller import Controller
 from rtl_gen.hardware.node import NetworkNode
 from rtl_gen.hardware.pe import ProcessingElement
-from rtl_gen.hardware.place import port_name
 from rtl_gen.hardware.row import NetworkRow
 
 Bits = NDArray[np.uint64]
@@ -45,13 +47,14 @@ REPRESENTATIVE = {
     "bus_bits": 64,
 }
 
-_COMPONENTS = {
-    "pe": ProcessingElement,
-    "node": NetworkNode,
-    "row": NetworkRow,
-    "bank": Bank,
-    "collector": Collector,
-    "controller": Controller,
+_COMPONENTS: dict[str, tuple[type[Any], Callable[[Contexts], Trace]]] = {
+    "pe": (ProcessingElement, traces.pe_trace),
+    "node": (NetworkNode, traces.node_trace),
+    "row": (NetworkRow, traces.row_trace),
+    "bank": (Bank, traces.bank_trace),
+    "collector": (Collector, traces.collector_trace),
+    "controller": (Controller, traces_control.controller_trace),
+    "control": (Control, traces_control.control_trace),
 }
 
 
@@ -61,8 +64,8 @@ class Stimulus:
 
     Parameters
     ----------
-    inputs : port -> uint64 (cycles, width); bit l of [t, b] is bit b of the port in lane l.
-        Values stand during cycle t and are sampled by the clock edge that ends it.
+    inputs : port, by its Verilog name -> uint64 (cycles, width); bit l of [t, b] is bit b of the
+        port in lane l. Values stand during cycle t and are sampled by the clock edge that ends it.
     outputs : the same of every output, as the RTL gives it; only the bits of `checked` count.
     checked : mask of the lanes whose outputs are known.
     events : event -> bool (cycles,), the cycles spent in it by every lane.
@@ -98,7 +101,8 @@ def component_config(
 
 def hardware_for(component: str, config: AcceleratorConfig) -> wiring.Component:
     """The Amaranth component of one kind."""
-    return _COMPONENTS[component](config)
+    made: wiring.Component = _COMPONENTS[component][0](config)
+    return made
 
 
 def stimulus_for(component: str, config: AcceleratorConfig) -> Stimulus:
@@ -109,68 +113,21 @@ def stimulus_for(component: str, config: AcceleratorConfig) -> Stimulus:
     UserError
         When the config can't run the layer the stimulus is taken from.
     """
-    trace = traces.trace(component, config)
+    trace = _COMPONENTS[component][1](contexts(config))
+    outputs = _rtl_outputs(component, config, trace)
     return Stimulus(
-        inputs=trace.inputs,
-        outputs=_rtl_outputs(hardware_for(component, config), trace.inputs),
+        inputs={port_name(name): bits for name, bits in trace.inputs.items()},
+        outputs={port_name(name): bits for name, bits in outputs.items()},
         checked=np.uint64(sum(1 << lane for lane in CHECKED)),
         events=trace.events,
     )
 
 
-def _rtl_outputs(component: wiring.Component, inputs: dict[str, Bits]) -> dict[str, Bits]:
+def _rtl_outputs(component: str, config: AcceleratorConfig, trace: Trace) -> dict[str, Bits]:
     """Simulate the component for the lanes of `CHECKED`."""
-    cycles = len(inputs["rst"])
-    widths = {
-        port_name(path): len(value)
-        for path, member, value in component.signature.flatten(component)
-        if member.flow != In
-    }
-    answers = {name: np.zeros((cycles, width), np.uint64) for name, width in widths.items()}
+    outputs: dict[str, Bits] = {}
     for lane in CHECKED:
-        words = _simulate(component, inputs, lane)
-        start = 0
-        for name, width in widths.items():
-            bits = words[:, start : start + width]
-            answers[name] |= bits.astype(np.uint64) << np.uint64(lane)
-            start += width
-    return answers
-
-
-def _simulate(component: wiring.Component, inputs: dict[str, Bits], lane: int) -> NDArray[np.uint8]:
-    """All outputs of one lane, (cycles, bits), settled before the edge that ends each cycle."""
-    ports = list(component.signature.flatten(component))
-    driven = [(port_name(path), value) for path, member, value in ports if member.flow == In]
-    answers = Cat(*(value for _, member, value in ports if member.flow != In))
-    # One wide signal each way: the simulator's time goes by the number of signals touched.
-    everything = Signal(1 + sum(len(value) for _, value in driven))
-    m = Module()
-    m.domains.sync = sync = ClockDomain("sync")
-    m.submodules.component = component
-    m.d.comb += Cat(sync.rst, *(value for _, value in driven)).eq(everything)
-    m.d.sync += Signal(name="keeps_the_clock").eq(0)  # of a component that is combinational
-    bits = np.concatenate([inputs["rst"], *(inputs[name] for name, _ in driven)], axis=1)
-    words = _integers(bits, lane)
-    result = np.zeros((len(words), len(answers)), np.uint8)
-
-    async def drive(context: SimulatorContext) -> None:
-        for cycle, word in enumerate(words):
-            context.set(everything, word)
-            answer = context.get(answers)
-            text = answer.to_bytes(-(-len(answers) // 8), "little")
-            unpacked = np.unpackbits(np.frombuffer(text, np.uint8), bitorder="little")
-            result[cycle] = unpacked[: len(answers)]
-            await context.tick()
-
-    simulator = Simulator(m)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
-    return result
-
-
-def _integers(bits: Bits, lane: int) -> list[int]:
-    """One lane of bit-sliced words, an integer a cycle."""
-    ones = ((bits >> np.uint64(lane)) & np.uint64(1)).astype(np.uint8)
-    packed = np.packbits(ones, axis=1, bitorder="little")
-    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+        for name, bits in answers(hardware_for(component, config), trace.inputs, lane).items():
+            shifted = bits.astype(np.uint64) << np.uint64(lane)
+            outputs[name] = outputs[name] | shifted if name in outputs else shifted
+    return outputs

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from characterize.bitslice import LANES, held
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
-from rtl_gen.instructions import Pass, pass_instructions
+from rtl_gen.instructions import PARTS, Pass, pass_instructions
 from rtl_gen.layer import Layer
-from rtl_gen.schedule import Mapping, lanes, loops
+from rtl_gen.mapping import Mapping, loops
+from rtl_gen.memories import lanes
+from rtl_gen.output_stage import OutputStage
 from rtl_gen.streams import pack
 
 Codes = NDArray[np.int64]
 
-#: Images, channels, filters, map height and width, kernel of the layer.
 LAYER = Layer(
     name="digits_conv2",
     kind="conv",
@@ -34,6 +35,11 @@ LAYER = Layer(
     kernel_width=3,
     padding=1,
 )
+
+
+#: Cycles of nothing between multiply-accumulates and input columns: what the last of those still
+#: does in the pipeline is not to count as the columns'.
+PAUSE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,16 @@ class Contexts:
     def fields(self) -> dict[str, NDArray[np.int64]]:
         """The instructions, the same in all lanes."""
         return self.passes[0].fields
+
+    def at_row(self) -> dict[str, NDArray[np.int64]]:
+        """The same as a row keeps them: members stay until their strobe is high again."""
+        found = {}
+        for strobes, names in PARTS.items():
+            given = np.logical_or.reduce([self.fields[name] != 0 for name in strobes])
+            for name in names:
+                values = self.fields[name]
+                found[name] = values if name in strobes else held(values, given)
+        return found
 
     @property
     def cycles(self) -> int:
@@ -98,7 +114,7 @@ def stimulus_mapping(config: AcceleratorConfig) -> Mapping:
     p = min(filters, config.weight_words // (q * width))
     ways = int(lanes(config.bus_bits, config.activation_bits))
     e = max(min(ways - LAYER.kernel_height + 1, config.columns, 4), 1)
-    return Mapping(p=p, q=q, r=1, t=1, e=e)
+    return Mapping(p=p, q=q, r=1, t=1, e=e, f=LAYER.out_width)
 
 
 def contexts(config: AcceleratorConfig) -> Contexts:
@@ -125,7 +141,7 @@ def contexts(config: AcceleratorConfig) -> Contexts:
         at = {"strip": int(strip[number]), "filter_group": int(group[number])}
         passes.append(
             pass_instructions(
-                roomy, LAYER, mapping, image, weights, channel_pass=int(step[number]), **at
+                roomy, LAYER, mapping, image, weights, number=int(step[number]), pause=PAUSE, **at
             )
         )
         place = (int(strip[number]) * mapping.e + int(column[number]), int(row[number]))
@@ -175,16 +191,33 @@ def _row_sums(
     return result
 
 
-def bus_bits(context: Contexts) -> NDArray[np.uint8]:
-    """The bits of the bus in a row, cycle by cycle: (T, lanes, bus_bits), held between beats."""
-    config, fields = context.config, context.fields
-    loads = (fields["load_weight"] | fields["load_ifmap"]).astype(bool)
+def bus_bits(context: Contexts, strobe: str) -> NDArray[np.uint8]:
+    """What "load_weight" or "load_ifmap" brings, (T, lanes, bus_bits), held between beats."""
+    config, loads = context.config, context.fields[strobe].astype(bool)
     bits = np.zeros((len(loads), LANES, config.bus_bits), dtype=np.uint8)
     for lane, one in enumerate(context.passes):
-        for name, codes, width in (
-            ("load_weight", one.weights, config.weight_bits),
-            ("load_ifmap", one.ifmaps, config.activation_bits),
-        ):
-            beats = np.unpackbits(pack(codes, width, config.bus_bits), axis=1, bitorder="little")
-            bits[fields[name].astype(bool), lane] = beats
+        codes, width = {
+            "load_weight": (one.weights, config.weight_bits),
+            "load_ifmap": (one.ifmaps, config.activation_bits),
+        }[strobe]
+        beats = pack(codes, width, config.bus_bits)
+        bits[loads, lane] = np.unpackbits(beats, axis=1, bitorder="little")
     return held(bits, loads)
+
+
+def output_stage(config: AcceleratorConfig, sums: Codes) -> OutputStage:
+    """A stage for sums (filters, ...) that spreads each filter's over all output codes, as ReLU.
+
+    Half of the sums lie below zero, as those of trained layers nearly do.
+    """
+    codes = config.arithmetic.activation
+    flat = sums.reshape(len(sums), -1)
+    bias = -np.rint(np.median(flat, axis=1)).astype(np.int64)
+    largest = np.abs(flat + bias[:, None]).max(axis=1)
+    return OutputStage.from_scales(
+        (codes.maximum - codes.minimum) / np.maximum(largest, 1),
+        bias,
+        zero_point=codes.minimum,
+        low=codes.minimum,
+        high=codes.maximum,
+    )

@@ -1,9 +1,15 @@
 """What a workload costs on a design: time, energy and area, for millions of designs at once.
 
-    energy = sum over kinds of component: component-cycles in each event x energy per cycle
+    energy = sum over kinds of component:
+                 cycles x energy of an idle cycle
+               + sum over events: how often x (energy of a cycle with it - of an idle one)
            + memory accesses x energy per access
            + off-chip beats x bus_bits x energy per bit
            + leakage x time
+
+Events may coincide (a PE multiplies while it is loaded), so each counts what it adds to an idle
+cycle; docs/explanation/power.md tells how well these add up. Where a measurement says that an event
+takes less than idling, the difference stays negative: clipping it would only add a bias.
 
 Loops run over layers (tens), kinds and events, never over designs: everything is an array with
 one element a design, or a scalar where the design is one `AcceleratorConfig`.
@@ -30,15 +36,15 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-#: Where energy goes, in the order of reports:
-#:   mac         datapath of the PEs in cycles that multiply
-#:   scratchpad  scratchpads of the PEs while read and written, and the PE logic that fills them
-#:   network     nodes and rows that carry words
-#:   buffer      memories of the global buffer, the banks and the collector around them
-#:   controller  while it runs
+#: Where energy goes, in the order of reports. Of components, all but `idle` is above idling:
+#:   mac         datapath of the PEs, for multiplying
+#:   scratchpad  scratchpads of the PEs, for reading and writing them, and the logic that fills them
+#:   network     nodes and rows, for carrying words
+#:   buffer      memories of the global buffer and the output stage, banks and collector around them
+#:   controller  and the control registers, for running
 #:   clock       the clock net, of every component in every cycle
-#:   idle        all else that components burn in cycles they do nothing in: mostly the clock inside
-#:               their registers, which in busy cycles counts with the part that is busy
+#:   idle        what components burn in every cycle, whatever they do: mostly the clock inside
+#:               their registers
 #:   leakage     of the whole chip over the whole time
 #:   dram        off-chip words; the memory chip's own energy, by the technology file
 PARTS = (
@@ -58,6 +64,7 @@ _BUSY_PART = {
     "bank": "buffer",
     "collector": "buffer",
     "controller": "controller",
+    "control": "controller",
 }
 PJ = 1e-12
 
@@ -205,10 +212,14 @@ def _add(total: Costs | None, one: Costs, times: int) -> Costs:
 def _event_energy(ppa: Ppa, plan: Schedule) -> dict[str, Floats]:
     """Joules by part of `PARTS`, of everything that components do cycle by cycle."""
     energy: dict[str, Any] = dict.fromkeys(PARTS, 0.0)
-    for kind, events in plan.events.items():
-        for event, count in events.items():
-            for part, picojoules in ppa.energy_pj[kind][event].items():
-                energy[part_of(kind, event, part)] += count * picojoules * PJ
+    for kind, counts in plan.events.items():
+        of_kind = ppa.energy_pj[kind]
+        for event, count in counts.items():
+            # A cycle that nothing else is said of is an idle one.
+            spent = "idle" if event == "cycle" else event
+            for part, picojoules in of_kind[spent].items():
+                above = picojoules if event == "cycle" else picojoules - of_kind["idle"][part]
+                energy[part_of(kind, spent, part)] += count * above * PJ
     return {part: np.asarray(joules) for part, joules in energy.items()}
 
 

@@ -39,13 +39,15 @@ everything its components do in a cycle come from models fitted to synthesized, 
 cycles and traffic come from the closed-form schedule that the RTL obeys to the cycle. Each layer
 uses the mapping of fewest cycles. One inference is a batch of one, layer after layer.</p>
 <ul>
-<li><b>Energy parts.</b> mac: PE datapaths while they multiply. scratchpad: PE scratchpads while
-read or written, and the logic that fills them. network, buffer, controller: while busy. clock: the
-clock net. idle: what components burn in cycles they do nothing in, mostly the clock inside their
-registers (in busy cycles that counts with the part that is busy). leakage: of the whole chip over
-the whole time. dram: off-chip transfers, at the technology file's energy per bit.</li>
-<li><b>Left out.</b> Pooling, activation functions and the additions of shortcuts; glitches in the
-logic (activity is simulated without delays); wires between components, clock tree and pads.</li>
+<li><b>Energy parts.</b> idle: what components burn in every cycle whatever they do, mostly the
+clock inside their registers. What they do comes on top. mac: PE datapaths for multiplying.
+scratchpad: PE scratchpads for reading and writing, and the logic that fills them. network, buffer,
+controller: for carrying words, for summing, keeping and sending them, for running. clock: the clock
+net. leakage: of the whole chip over the whole time. dram: off-chip transfers, at the technology
+file's energy per bit.</li>
+<li><b>Left out.</b> What the host does: pooling, the additions of shortcuts, softmax; glitches in
+the logic (activity is simulated without delays); wires between components, clock tree and
+pads.</li>
 <li><b>Accuracy is no objective here.</b> PE types differ in the accuracy a network reaches on
 them, so each type's own front is of interest, not only the overall one.</li>
 </ul>

@@ -22,7 +22,7 @@ from explore.space import Space
 from explore.workload import Workload
 from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic
-from rtl_gen.schedule import check_layer
+from rtl_gen.mapper import check_layer
 
 if TYPE_CHECKING:
     from models.ppa import PpaModel

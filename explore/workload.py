@@ -111,8 +111,11 @@ def _from_mapping(content: Mapping[str, Any], path: Path) -> Workload:
 
 
 def _layer(row: Mapping[str, Any], path: Path) -> Layer:
+    # In a network the next layer reads codes, not sums, unless the file says otherwise.
+    fields = {"output": "quantized", **row}
+    fields.pop("after", None)
     try:
-        return Layer.from_mapping({key: row[key] for key in row if key != "after"})
+        return Layer.from_mapping(fields)
     except UserError as error:
         raise UserError(f"{path}: layer {row.get('name')!r}: {error}") from error
 
@@ -130,7 +133,10 @@ def _input_shape(value: Any, path: Path) -> Shape:
 def _check_chain(
     network_input: Shape, layers: tuple[Layer, ...], producers: list[Any], path: Path
 ) -> None:
-    """Every layer must read the shape that its producer writes (flattened before an `fc`)."""
+    """Every layer must read the shape that its producer writes.
+
+    An `fc` reads it flattened, a `matmul` a row a pixel.
+    """
     shapes = {"input": network_input}
     previous = "input"
     for layer, producer in zip(layers, producers, strict=True):
@@ -142,6 +148,8 @@ def _check_chain(
         shape = shapes[source]
         if layer.kind == "fc":
             shape = (shape[0] * shape[1] * shape[2], 1, 1)
+        elif layer.kind == "matmul":
+            shape = (shape[0], shape[1] * shape[2], 1)
         reads = (layer.in_channels, layer.in_height, layer.in_width)
         if reads != shape:
             raise UserError(

@@ -30,7 +30,15 @@ GROUPS = {
 }
 #: Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = {"pe": "o", "node": "^", "row": "s", "bank": "D", "collector": "v", "controller": "P"}
+MARKERS = {
+    "pe": "o",
+    "node": "^",
+    "row": "s",
+    "bank": "D",
+    "collector": "v",
+    "controller": "P",
+    "control": "X",
+}
 
 
 def draw(folder: Path, name: str, fit: Fit, samples: Sequence[Sample]) -> list[Path]:

@@ -1,7 +1,7 @@
 """`ComponentModel`: the fitted polynomials of one kind of component in one arithmetic.
 
 Metrics have names with their unit in front: `area_um2.PART`, `leakage_mw.PART`,
-`energy_pj.EVENT.PART` (per cycle spent in the event) and `min_period_ns`.
+`energy_pj.EVENT.PART` (of a cycle with that event alone) and `min_period_ns`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from rtl_gen.components import KINDS, Design
 from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth
-from rtl_gen.schedule import lanes
 
 Array = npt.NDArray[np.float64]
 
@@ -74,13 +73,6 @@ FEATURES: dict[str, Feature] = {
     "columns": Feature(fields=("columns",), value=lambda d: d.columns),
     "column_address_bits": Feature(fields=("columns",), value=lambda d: address_bits(d.columns)),
     "sum_bits": Feature(fields=("columns",), value=lambda d: d.columns * d.accumulator_bits),
-    # The output register: a beat's sums, or all there are (`Collector._beats`).
-    "beat_bits": Feature(
-        fields=("columns", "bus_bits"),
-        value=lambda d: (
-            np.minimum(d.columns, lanes(d.bus_bits, d.accumulator_bits)) * d.accumulator_bits
-        ),
-    ),
     "psum_depth_bits": Feature(
         fields=("columns", "buffer_kib"), value=lambda d: address_bits(psum_sram_depth(d))
     ),
@@ -109,11 +101,11 @@ SETS: tuple[tuple[str, ...], ...] = (
     ("bus_bits", *_ADDRESSES),
     ("columns",),
     ("sum_bits",),
-    ("beat_bits",),
     ("psum_depth_bits",),
-    ("beat_bits", "psum_depth_bits"),
-    ("sum_bits", "beat_bits"),
-    ("sum_bits", "beat_bits", "psum_depth_bits"),
+    # The output stage's lanes go with the bus, the multiplexer before them with both.
+    ("bus_bits", "psum_depth_bits"),
+    ("sum_bits", "bus_bits"),
+    ("sum_bits", "bus_bits", "psum_depth_bits"),
     ("ifmap_depth_bits",),
     ("bus_bits", "ifmap_depth_bits"),
     ("bus_bits", "ifmap_depth_bits", "address_bits"),

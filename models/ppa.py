@@ -19,7 +19,7 @@ from models.features import Array, features
 from models.model_file import Contents, read, write
 from rtl_gen.components import KINDS, Design
 from rtl_gen.errors import UserError
-from rtl_gen.schedule import memories
+from rtl_gen.memories import memories
 
 #: Models that ship: TRAINED / NAME.json.
 TRAINED = Path(__file__).parent / "trained"
@@ -30,7 +30,7 @@ SHARES: dict[str, tuple[tuple[str, str], ...]] = {
     "pe_scratchpad": (("pe", "scratchpad"),),
     "network": (("node", "*"), ("row", "*"), ("collector", "*")),
     "buffer_logic": (("bank", "*"),),
-    "controller": (("controller", "*"),),
+    "controller": (("controller", "*"), ("control", "*")),
 }
 
 
@@ -45,7 +45,7 @@ class Ppa:
     area_by, leakage_by : the same by share (the keys of `SHARES`, and "buffer_sram").
     min_period_ns : the slowest component's, or the slowest memory's access time.
     energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event.
-    memories : name (as in `rtl_gen.schedule.memories`) -> what `characterize.memory.sram` says of
+    memories : name (as in `rtl_gen.memories.memories`) -> what `characterize.memory.sram` says of
         one memory: `read_pj`, `write_pj`, `leakage_mw`, `area_um2`, `access_ns`, whether they are
         `scaled` from another technology, and from which `source`; and their `count`.
     dram_pj_per_bit : off-chip.

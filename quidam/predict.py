@@ -14,7 +14,7 @@ from explore.workload import Workload, load_workload, shipped
 from models.ppa import Ppa, load_model
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import UserError
-from rtl_gen.schedule import check
+from rtl_gen.mapper import check
 
 DESCRIPTION = """\
 Predict one inference of a network on one accelerator, layer by layer, from fitted models.

@@ -11,7 +11,7 @@ import pytest
 from quidam.main import VERBS, parse
 from rtl_gen.config import load_config
 from rtl_gen.layer import load_layer
-from rtl_gen.schedule import check
+from rtl_gen.mapper import check
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("models/trained/*.md")]

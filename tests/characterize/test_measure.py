@@ -175,16 +175,17 @@ def test_the_method_names_every_file_that_measuring_loads() -> None:
         *("characterize", "characterize.memory", "characterize.sample", "characterize.technology"),
         "characterize.tools",
         *("rtl_gen", "rtl_gen.components", "rtl_gen.config", "rtl_gen.errors", "rtl_gen.layer"),
-        *("rtl_gen.provenance", "rtl_gen.verilog", "rtl_gen.yaml_input"),
+        *("rtl_gen.candidates", "rtl_gen.mapper", "rtl_gen.provenance", "rtl_gen.yaml_input"),
     }
     loaded = {
         name
         for name in output.split()
         if name.partition(".")[0] in METHOD
-        and not name.startswith(("rtl_gen.hardware", "rtl_gen.formats"))
+        and not name.startswith(("rtl_gen.hardware", "rtl_gen.formats", "rtl_gen.backend"))
     }
     assert loaded - apart <= named
     assert {"characterize.power", "characterize.traces"} <= loaded
+    assert {"formats/*.py", "backend/*.py"} <= set(METHOD["rtl_gen"])
 
 
 @pytest.mark.eda

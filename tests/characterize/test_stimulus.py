@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 
 from characterize.bitslice import LANES, held, sliced
 from characterize.stimulus import CHECKED, Stimulus, component_config, hardware_for, stimulus_for
-from characterize.stimulus_layer import LAYER, Contexts, contexts, quantized_layer
-from characterize.traces import RESET_CYCLES
+from characterize.stimulus_layer import (
+    LAYER,
+    Contexts,
+    contexts,
+    output_stage,
+    quantized_layer,
+)
+from characterize.trace import RESET_CYCLES
+from characterize.traces_control import layer_run
+from rtl_gen.backend.names import port_name
 from rtl_gen.components import KINDS
 from rtl_gen.config import AcceleratorConfig
+from rtl_gen.cycles import OUTPUT_LATENCY
+from rtl_gen.descriptor import FIELDS
 from rtl_gen.errors import UserError
 from rtl_gen.reference import golden_layer
-from rtl_gen.schedule import Mapping, schedule
 from tests.rtl_gen.hardware.pe_model import PeModel
 
 Array = NDArray[np.int64]
@@ -57,7 +66,8 @@ def signed(words: list[int], bits: int) -> Array:
 def test_every_port_and_every_event_of_a_component(component: str) -> None:
     stimulus, _ = made(component)
     hardware = hardware_for(component, config_for(component))
-    ports = {"_".join(map(str, path)) for path, _, _ in hardware.signature.flatten(hardware)}
+    paths = [path for path, _, _ in hardware.signature.flatten(hardware)]
+    ports = {port_name("_".join(map(str, path))) for path in paths}
     assert {*stimulus.inputs, *stimulus.outputs} == ports | {"rst"}
     cycles = len(stimulus.inputs["rst"])
     for bits in (*stimulus.inputs.values(), *stimulus.outputs.values()):
@@ -148,20 +158,20 @@ def test_finished_sums_are_those_of_the_layer() -> None:
 
 
 def test_a_row_hands_down_what_it_gets() -> None:
-    stimulus, _ = made("row")
-    for name in ("mac", "drain", "load_weight", "load_ifmap", "psum_address", "fresh"):
-        above = stimulus.inputs[f"above_{name}"]
-        mask = stimulus.checked
-        after = slice(RESET_CYCLES, None)
-        np.testing.assert_array_equal(
-            stimulus.outputs[f"here_{name}"][after][1:] & mask, above[after][:-1] & mask
-        )
+    stimulus, context = made("row")
+    names = [name for name in stimulus.inputs if name.startswith("above_")]
+    assert len(names) == len(context.fields) + 3  # and fresh, and two beats
+    during = slice(RESET_CYCLES, RESET_CYCLES + context.cycles)
+    for name in names:
+        above = stimulus.inputs[name][during] & stimulus.checked
+        here = stimulus.outputs[name.replace("above", "here")][during] & stimulus.checked
+        np.testing.assert_array_equal(here[1:], above[:-1], err_msg=name)
 
 
 def test_a_node_takes_every_input_that_its_pe_needs() -> None:
     stimulus, context = made("node")
     mapping = context.mapping
-    columns = LAYER.in_width + 2 * LAYER.padding
+    columns = LAYER.in_width + LAYER.padding[1] + LAYER.padding[3]
     for lane in CHECKED:
         writes = sum(lane_of(stimulus.outputs["ifmap_write"], lane))
         assert writes == columns * mapping.q
@@ -182,51 +192,77 @@ def test_a_bank_adds_the_passes_and_gives_up_the_sums() -> None:
         np.testing.assert_array_equal(even, kept[::2])
 
 
-def test_a_collector_sends_the_sums_of_its_columns() -> None:
+def test_a_collector_sends_the_codes_of_its_sums() -> None:
     stimulus, context = made("collector")
+    config = context.config
     valid = np.array(lane_of(stimulus.outputs["outputs_valid"], CHECKED[0]), bool)
     finished = np.array(lane_of(stimulus.outputs["finished"], CHECKED[0]), bool)
-    last = np.flatnonzero(stimulus.events["output"])[-1]
+    last = np.flatnonzero(stimulus.events["output"])[-1] + OUTPUT_LATENCY["quantized"]
     assert np.flatnonzero(valid)[-1] == np.flatnonzero(finished).item() == last
+    sums = stimulus.events["output"].sum() // 2  # two lanes of sums, four columns
     for lane in CHECKED:
-        beats = [
-            beat
-            for beat, there in zip(
-                lane_of(stimulus.outputs["outputs_payload"], lane), valid, strict=True
-            )
-            if there
-        ]
-        # Two sums of 31 bits a beat, four columns: column 0 is the lane's own.
-        first = signed([beat & (1 << 31) - 1 for beat in beats[::2]], 31)
-        np.testing.assert_array_equal(first, context.final[: len(first), lane])
+        payload = lane_of(stimulus.outputs["outputs_payload"], lane)
+        beats = [beat for beat, there in zip(payload, valid, strict=True) if there]
+        assert len(beats) == sums
+        # Column 0 is the lane's own.
+        got = signed([beat % 256 for beat in beats], 8)
+        ours = context.final[:, lane].reshape(-1, context.mapping.p).T
+        stage = output_stage(config, ours)
+        codes = stage.apply(ours[None, :, :, None])[0, :, :, 0].T.ravel()
+        np.testing.assert_array_equal(got, codes[:sums])
+        assert len(set(got.tolist())) > 8
 
 
-def test_a_controller_issues_the_pass_and_is_busy_as_scheduled() -> None:
+def test_a_controller_runs_its_layer_to_the_cycle() -> None:
+    """It is busy as scheduled, takes every beat once, and issues every one."""
     stimulus, context = made("controller")
-    config, mapping = context.config, context.mapping
-    one = Mapping(p=mapping.p, q=mapping.q, r=1, t=1, e=mapping.e)
-    layer = {"in_channels": mapping.q, "out_channels": mapping.p, "in_height": mapping.e}
-    plan = schedule(config, type(LAYER).from_mapping({**LAYER.to_mapping(), **layer}), one)
-    assert stimulus.events["run"].sum() == plan.cycles
+    run = layer_run(context)
+    busy = stimulus.events["run"]
+    assert busy.sum() == run.cycles - 2
+    mapping, layer = context.mapping, run.layer
+    delivered = layer["window"] + (layer["out_width"] - 1) * layer["step"]
+    groups, padding = layer["filter_groups"], LAYER.padding[1] + LAYER.padding[3]
+    loads = groups * delivered * layer["pass_beats"]
     for lane in CHECKED:
-        busy = lane_of(stimulus.outputs["busy"], lane)
-        assert busy == stimulus.events["run"].astype(int).tolist()
-        mac = np.flatnonzero(lane_of(stimulus.outputs["issue_mac"], lane))
-        start = mac[0] - np.flatnonzero(context.fields["mac"])[0]
-        for name, values in context.fields.items():
-            issued = lane_of(stimulus.outputs[f"issue_{name}"], lane)
-            strobe = {"target": "load", "group": "load", "first": "mac"}.get(name)
-            counts = np.ones(context.cycles, bool)
-            if strobe == "load":
-                counts = (context.fields["load_weight"] | context.fields["load_ifmap"]) == 1
-            got = np.array(issued[start : start + context.cycles])
-            np.testing.assert_array_equal(got[counts], values[counts], err_msg=name)
+        out = {name: np.array(lane_of(bits, lane)) for name, bits in stimulus.outputs.items()}
+        assert out["busy"].astype(bool).tolist() == busy.tolist()
+        assert out["weights_ready"].sum() == len(run.weights[lane])
+        assert out["ifmaps_ready"].sum() == len(run.ifmaps[lane])
+        issued = out["issue_load_ifmap"].astype(bool)
+        assert issued.sum() == loads
+        # The first group's real columns come from the stream, the second's from the buffer.
+        data = out["issue_ifmap_data"][issued].reshape(groups, delivered, -1)
+        real = data[:, padding // 2 : delivered - padding // 2]
+        np.testing.assert_array_equal(real[0], real[1])
+        beats = [int.from_bytes(beat.tobytes(), "little") for beat in run.ifmaps[lane]]
+        np.testing.assert_array_equal(real[0].ravel(), beats)
+        macs = groups * mapping.p * layer["window_words"] * layer["out_width"]
+        assert out["issue_mac"].sum() == macs
+        assert out["parameter_write"].sum() == groups * mapping.p
+
+
+def test_the_control_takes_the_layer_and_starts_it() -> None:
+    stimulus, context = made("control")
+    run = layer_run(context)
+    lane = CHECKED[0]
+    (start,) = np.flatnonzero(lane_of(stimulus.outputs["start"], lane))
+    running = np.flatnonzero(stimulus.events["run"])
+    assert running[0] == start + 1
+    assert len(running) == run.cycles - 2
+    for name in FIELDS:
+        word = np.array(lane_of(stimulus.outputs[f"layer_{name}"], lane))
+        assert set(word[running].tolist()) == {run.layer[name]}, name
+    assert lane_of(stimulus.outputs["irq"], lane)[-1] == 1, "the layer is done"
+    taken = np.array(lane_of(stimulus.outputs["m_axis_outputs_tvalid"], lane))
+    assert taken.sum() == run.seen["outputs_valid"].sum() > 8
+    last = np.array(lane_of(stimulus.outputs["m_axis_outputs_tlast"], lane))
+    assert (last & taken).sum() == 1
 
 
 @pytest.mark.parametrize(
     ("component", "parameters", "message"),
     [
-        ("mac", {}, "component must be one of pe, node, row, bank, collector, controller"),
+        ("mac", {}, "component must be one of pe, node, row, bank, collector, controller, control"),
         ("node", {}, "parameters of node must be bus_bits, not "),
         ("bank", {"rows": 3}, "parameters of bank must be , not rows"),
     ],

@@ -43,7 +43,8 @@ class Small(wiring.Component):
         total = Signal(signed(12))
         m.d.sync += total.eq(total + self.a * words.read_data.as_signed())
         m.d.comb += [
-            words.address.eq(self.address),
+            words.read_address.eq(self.address),
+            words.write_address.eq(self.address),
             words.write.eq(self.write),
             words.write_data.eq(self.a),
             self.sum.eq(total),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rtl_gen.components import KINDS
-from rtl_gen.schedule import memories
+from rtl_gen.memories import memories
 
 
 class KnownModel:
@@ -39,7 +39,9 @@ class KnownModel:
                 kind: {
                     event: {
                         "datapath": one * bits * (1 + place) * (0.02 if event == "idle" else 0.1),
-                        "scratchpad": one * bits * (0.3 if kind == "pe" else 0.0),
+                        "scratchpad": one
+                        * bits
+                        * ((0.1 if event == "idle" else 0.3) if kind == "pe" else 0.0),
                         "clock": one * 0.25,
                     }
                     for event in entry.events

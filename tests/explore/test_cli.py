@@ -77,8 +77,12 @@ def test_predict_for_people_warns_aloud(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_predict_names_the_layer_that_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*PREDICT[:-1], "resnet18"]) == 2
-    assert "layer 'conv1': rows must be at least kernel_height (7)" in capsys.readouterr().err
+    wide = "{name: wide, kind: conv, in_channels: 1, in_width: 30000, out_channels: 1, "
+    wide += "kernel_width: 2, dilation: 2}"
+    Path("wide.yaml").write_text(f"layers:\n  - {wide}\n")
+    assert main([*PREDICT[:-1], "wide.yaml"]) == 2
+    message = "layer 'wide': mapping p*f must be at most the sums a column holds"
+    assert message in capsys.readouterr().err
 
 
 def test_explore_json_and_files(capsys: pytest.CaptureFixture[str]) -> None:

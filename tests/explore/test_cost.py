@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from explore.workload import Workload, load_workload
 from rtl_gen.components import KINDS
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig, legal
 from rtl_gen.formats import ARITHMETICS, arithmetic
-from rtl_gen.layer import Layer
-from rtl_gen.schedule import memories, schedule
+from rtl_gen.layer import OUTPUTS, Layer
+from rtl_gen.memories import memories
+from rtl_gen.schedule import schedule
 
 FIGURES = (
     "legal", "inside_range", "cycles", "clock_ns", "area_um2", "leakage_w", "latency_s",
@@ -24,13 +26,13 @@ FIGURES = (
 )  # fmt: skip
 
 layers = st.builds(
-    lambda channels, size, filters, kernel, stride, padding: Layer(
+    lambda channels, size, filters, kernel, stride, padding, dilation, output: Layer(
         name="l", kind="conv", in_channels=channels, in_height=size, in_width=size + 1,
         out_channels=filters, kernel_height=kernel, kernel_width=kernel, stride=stride,
-        padding=min(padding, kernel - 1),
+        padding=padding, dilation=dilation, output=output,
     ),
-    st.integers(1, 40), st.integers(5, 20), st.integers(1, 40), st.integers(1, 5),
-    st.sampled_from([1, 2]), st.integers(0, 2),
+    st.integers(1, 40), st.integers(9, 20), st.integers(1, 40), st.integers(1, 5),
+    st.integers(1, 3), st.integers(0, 2), st.integers(1, 2), st.sampled_from(OUTPUTS),
 )  # fmt: skip
 
 
@@ -79,19 +81,26 @@ CONFIG = AcceleratorConfig(
 )  # fmt: skip
 LAYER = Layer(
     name="l", kind="conv", in_channels=8, in_height=10, in_width=10, out_channels=12,
-    kernel_height=3, kernel_width=3, padding=1,
+    kernel_height=3, kernel_width=3, padding=1, output="quantized",
 )  # fmt: skip
 
 
 def test_energy_written_out(model: Any) -> None:
     ppa, plan = model.predict(CONFIG), schedule(CONFIG, LAYER)
     picojoules = 0.0
-    for kind in KINDS:
-        for event, count in plan.events[kind].items():
-            picojoules += count * sum(ppa.energy_pj[kind][event].values())
-    for name in memories(CONFIG):
+    for kind, entry in KINDS.items():
+        events = ppa.energy_pj[kind]
+        idle = sum(events["idle"].values())
+        picojoules += entry.count(CONFIG) * plan.cycles * idle
+        for event in entry.events:
+            if event != "idle":
+                above = sum(events[event].values()) - idle
+                picojoules += plan.events[kind][event] * above
+    for name in ("ifmap_sram", "psum_sram", "parameter_sram"):
+        assert plan.words[name]["writes"] > 0
         picojoules += plan.words[name]["reads"] * ppa.memories[name]["read_pj"]
         picojoules += plan.words[name]["writes"] * ppa.memories[name]["write_pj"]
+    assert set(memories(CONFIG)) == {"ifmap_sram", "psum_sram", "parameter_sram"}
     picojoules += sum(plan.words["dram"].values()) * 64 * ppa.dram_pj_per_bit
     seconds = plan.cycles * ppa.min_period_ns * 1e-9
     joules = picojoules * 1e-12 + ppa.leakage_mw * 1e-3 * seconds
@@ -99,11 +108,39 @@ def test_energy_written_out(model: Any) -> None:
     assert costs.energy_j == pytest.approx(joules, rel=1e-12)
     assert costs.latency_s == pytest.approx(seconds, rel=1e-12)
     assert costs.energy_by["leakage"] == pytest.approx(ppa.leakage_mw * 1e-3 * seconds)
-    macs = plan.words["scratchpad"]["ifmap_reads"]
-    assert costs.energy_by["mac"] == pytest.approx(
-        macs * ppa.energy_pj["pe"]["mac"]["datapath"] * 1e-12
-    )
+    macs, pe = plan.words["scratchpad"]["ifmap_reads"], ppa.energy_pj["pe"]
+    above = pe["mac"]["datapath"] - pe["idle"]["datapath"]
+    assert costs.energy_by["mac"] == pytest.approx(macs * above * 1e-12)
     assert all(costs.energy_by[part] > 0 for part in PARTS)
+
+
+def test_all_that_a_component_does_every_cycle_is_idle_or_clock(model: Any) -> None:
+    """Twice as long for the same work costs the idle energy and the clock's of those cycles."""
+    ppa, plan = model.predict(CONFIG), schedule(CONFIG, LAYER)
+    every = {
+        part: sum(
+            entry.count(CONFIG) * ppa.energy_pj[kind]["idle"][part] * plan.cycles * 1e-12
+            for kind, entry in KINDS.items()
+        )
+        for part in ("datapath", "scratchpad", "clock")
+    }
+    costs = layer_costs(ppa, CONFIG, LAYER)
+    assert costs.energy_by["idle"] == pytest.approx(every["datapath"] + every["scratchpad"])
+    assert costs.energy_by["clock"] == pytest.approx(every["clock"])  # no event adds to it
+
+
+def test_an_event_that_takes_less_than_idling_counts_below_zero(model: Any) -> None:
+    """Noise of the measurement goes both ways: clipping it would add a bias."""
+    ppa = model.predict(CONFIG)
+    whole = layer_costs(ppa, CONFIG, LAYER)
+    plan = schedule(CONFIG, LAYER)
+    node = ppa.energy_pj["node"]
+    node["weight_beat"]["datapath"] = node["idle"]["datapath"] - 0.01
+    before = model.predict(CONFIG).energy_pj["node"]["weight_beat"]["datapath"]
+    less = before - node["weight_beat"]["datapath"]
+    network = layer_costs(ppa, CONFIG, LAYER).energy_by["network"]
+    beats = plan.events["node"]["weight_beat"]
+    assert network == pytest.approx(whole.energy_by["network"] - beats * less * 1e-12)
 
 
 def test_every_energy_has_one_place() -> None:
@@ -114,12 +151,15 @@ def test_every_energy_has_one_place() -> None:
         ("pe", "weight_write", "scratchpad"): "scratchpad",
         ("pe", "idle", "datapath"): "idle",
         ("pe", "idle", "clock"): "clock",
-        ("node", "beat", "datapath"): "network",
+        ("node", "ifmap_beat", "datapath"): "network",
+        ("row", "weight_beat", "datapath"): "network",
         ("row", "mac", "datapath"): "network",
         ("bank", "accumulate", "datapath"): "buffer",
         ("collector", "output", "datapath"): "buffer",
         ("controller", "run", "datapath"): "controller",
         ("controller", "idle", "datapath"): "idle",
+        ("control", "run", "datapath"): "controller",
+        ("control", "run", "datapath"): "controller",
         ("bank", "output", "clock"): "clock",
     }
     assert {key: part_of(*key) for key in expected} == expected
@@ -153,10 +193,13 @@ def test_clock_is_the_users_but_never_faster_than_the_design(model: Any) -> None
 
 
 def test_a_design_that_cannot_run_one_layer_is_not_legal(model: Any) -> None:
+    """A dilated layer needs memories for half of its sums in a row."""
+    dilated = replace(LAYER, dilation=2, padding=2, in_width=40)
     designs = table(1, "int8", 200)
-    costs = evaluate(model, designs, load_workload("resnet18"))
-    assert not costs.legal[designs.rows < 7].any()
-    assert costs.legal.any()
+    costs = evaluate(model, designs, Workload(name="w", source="", layers=(LAYER, dilated)))
+    room = 2 * memories(designs)["psum_sram"].depth
+    assert costs.legal.tolist() == (room >= 20).tolist()
+    assert 0 < costs.legal.sum() < len(designs)
 
 
 def test_columns_have_the_names_of_the_fields() -> None:

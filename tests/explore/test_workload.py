@@ -8,35 +8,65 @@ import pytest
 
 from explore.workload import Workload, load_workload, shipped
 from rtl_gen.errors import UserError
-from rtl_gen.schedule import check_layer
+from rtl_gen.mapper import check_layer
 
-# MACs: 1,814,073,344 and 4,089,184,256 are what flop counters report for torchvision's models
-# (its documentation: 1.81 and 4.09 GFLOPS); 40.55 M and 125.49 M for the CIFAR ResNets; 313 M for
-# VGG-16 on CIFAR-10 (Li et al., arXiv 1608.08710, table 1: 3.13e8).
+# MACs: what flop counters report for torchvision's models (its documentation, in G: resnet18 1.81,
+# resnet50 4.09, vgg16 15.47, mobilenet_v2 0.30, vit_b_16 17.56); 40.55 M and 125.49 M for the CIFAR
+# ResNets; 313 M for VGG-16 on CIFAR-10 (Li et al., arXiv 1608.08710, table 1: 3.13e8).
 MACS = {
+    "mobilenet_v2": 300_774_272,
     "resnet18": 1_814_073_344,
     "resnet20": 40_551_040,
     "resnet50": 4_089_184_256,
     "resnet56": 125_485_696,
     "vgg16": 313_201_664,
+    "vgg16_imagenet": 15_470_264_320,
+    "vit_b16": 17_563_828_224,
 }
-# Parameters with batch normalization (2 a channel) and the bias of the fully connected layer:
+GIGAMACS = {
+    "mobilenet_v2": 0.30,
+    "resnet18": 1.81,
+    "resnet50": 4.09,
+    "vgg16_imagenet": 15.47,
+    "vit_b16": 17.56,
+}
+# Parameters with batch normalization (2 a channel) and the bias of the fully connected layers:
 # torchvision's documentation; He et al., table 6 (0.27 M, 0.85 M) to the digit as in PyTorch
-# reimplementations; VGG-16's 14,728,266 of pytorch-cifar counts convolution biases (4,224) too.
+# reimplementations; VGG-16's 14,728,266 of pytorch-cifar counts convolution biases (4,224) too,
+# torchvision's 138,357,544 counts them instead of normalization.
 PARAMETERS = {
+    "mobilenet_v2": 3_504_872,
     "resnet18": 11_689_512,
     "resnet20": 269_722,
     "resnet50": 25_557_032,
     "resnet56": 853_018,
     "vgg16": 14_728_266 - 4_224,
+    "vgg16_imagenet": 138_357_544 + 4_224,
+    "vit_b16": 86_567_656,
+}
+#: Layers with weights on the main path.
+DEPTHS = {
+    **{"mobilenet_v2": 53, "resnet18": 18, "resnet20": 20, "resnet50": 50, "resnet56": 56},
+    **{"vgg16": 14, "vgg16_imagenet": 16, "vit_b16": 1 + 12 * 6 + 1},
 }
 
 
 def parameters(workload: Workload) -> int:
+    if workload.name == "vit_b16":
+        return transformer_parameters(workload)
     convolutions = [layer for layer in workload.computed if layer.kind == "conv"]
     linear = [layer for layer in workload.computed if layer.kind == "fc"]
     normalization = 2 * sum(layer.out_channels for layer in convolutions)
     return workload.weights + normalization + sum(layer.out_channels for layer in linear)
+
+
+def transformer_parameters(workload: Workload) -> int:
+    """Weights and biases; two normalizations a block and one; class token; 197 positions."""
+    products = ("scores", "context")
+    stored = [layer for layer in workload.computed if not layer.name.endswith(products)]
+    width, positions = stored[0].out_channels, 197
+    total = sum(layer.weights + layer.out_channels for layer in stored)
+    return total + 2 * width * (2 * 12 + 1) + width + positions * width
 
 
 def test_all_networks_ship() -> None:
@@ -49,16 +79,37 @@ def test_published_counts(name: str) -> None:
     assert workload.name == name
     assert workload.macs == MACS[name]
     assert parameters(workload) == PARAMETERS[name]
+    if name in GIGAMACS:
+        assert round(workload.macs / 1e9, 2) == GIGAMACS[name]
 
 
 @pytest.mark.parametrize("name", sorted(MACS))
 def test_depth_of_the_name_and_no_layer_is_refused(name: str) -> None:
     workload = load_workload(name)
     main_path = [layer for layer in workload.computed if not layer.name.endswith("downsample")]
-    depth = {"vgg16": 14}.get(name, int(name.removeprefix("resnet").removeprefix("vgg")))
-    assert len(main_path) == depth
+    assert len(main_path) == DEPTHS[name]
     for layer in workload.computed:
         check_layer(layer)
+
+
+def test_depthwise_layers_and_attention_are_groups() -> None:
+    depthwise = [
+        layer for layer in load_workload("mobilenet_v2").computed if layer.name.endswith("wise")
+    ]
+    assert len(depthwise) == 17
+    assert all(layer.groups == layer.in_channels == layer.out_channels for layer in depthwise)
+    scores = [layer for layer in load_workload("vit_b16").computed if layer.name.endswith("scores")]
+    assert len(scores) == 12
+    assert {(layer.groups, layer.taps, layer.macs) for layer in scores} == {
+        (12, 64, 12 * 197 * 197 * 64)
+    }
+
+
+def test_codes_leave_the_chip_unless_the_file_says_sums(tmp_path: Path) -> None:
+    for name in shipped():
+        assert {layer.output for layer in load_workload(name).layers} == {"quantized"}
+    raw = load_workload(write(tmp_path, GOOD.replace("kind: fc,", "kind: fc, output: raw,")))
+    assert [layer.output for layer in raw.layers] == ["quantized", "quantized", "raw"]
 
 
 @pytest.mark.parametrize("name", sorted(MACS))
@@ -97,6 +148,22 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     workload = load_workload(write(tmp_path, GOOD))
     assert workload.name == "mine"
     assert workload.macs == 16 * 3 * 18 + 4 * 5 * 3 + 140
+
+
+def test_layers_have_all_their_fields_and_a_product_reads_a_row_a_pixel(tmp_path: Path) -> None:
+    text = """\
+input: {channels: 4, height: 6, width: 6}
+layers:
+  - {name: dw, kind: conv, in_channels: 4, in_height: 6, in_width: 6, out_channels: 4, groups: 4,
+     kernel_height: 3, kernel_width: 3, dilation: 2, padding: [2, 0, 1, 1], batch: 2}
+  - {name: mm, kind: matmul, in_channels: 4, in_height: 15, out_channels: 9}
+"""
+    first, second = load_workload(write(tmp_path, text)).layers
+    assert (first.padding, first.dilation, first.batch, first.groups) == ((2, 0, 1, 1), 2, 2, 4)
+    assert (first.out_height, first.out_width) == (5, 3)
+    assert second.macs == 15 * 4 * 9
+    with pytest.raises(UserError, match="layer 'mm' must read what 'dw' gives"):
+        load_workload(write(tmp_path, text.replace("in_height: 15", "in_height: 5")))
 
 
 def test_without_input_layers_need_no_chain(tmp_path: Path) -> None:
@@ -143,5 +210,5 @@ def test_only_pools_is_no_workload(tmp_path: Path) -> None:
 
 
 def test_unknown_name_lists_those_that_ship() -> None:
-    with pytest.raises(UserError, match=r"workload must be one of resnet18, .*, not 'lenet'"):
+    with pytest.raises(UserError, match=r"workload must be one of mobilenet_v2, .*, not 'lenet'"):
         load_workload("lenet")

@@ -11,6 +11,7 @@ import pytest
 from models.card import element_size, headline_rows, percent, reference_elements, write_card
 from models.component import Error
 from models.fit import Fit
+from rtl_gen.components import KINDS
 from tests.models.synthetic import sample, sweep
 
 
@@ -32,7 +33,7 @@ def test_every_picture_is_there_and_is_a_png(folder: Path) -> None:
 def test_every_component_has_its_errors_in_the_card(folder: Path, fitted: Fit) -> None:
     card = (folder / "demo.md").read_text()
     rows = headline_rows(fitted)
-    assert len(rows) == 12
+    assert len(rows) == 2 * len(KINDS)
     for row in rows:
         assert f"| {' | '.join(row)} |" in card
 

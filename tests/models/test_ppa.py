@@ -18,7 +18,7 @@ from models.ppa import PpaModel, load_model
 from rtl_gen.components import KINDS
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
-from rtl_gen.schedule import memories
+from rtl_gen.memories import memories
 from tests.models.synthetic import GRID, MEMORIES, TECHNOLOGY, law, sample, sweep, table
 
 
@@ -62,7 +62,7 @@ def test_the_whole_is_the_sum_that_the_law_says() -> None:
 
     count = {kind: int(KINDS[kind].count(design)) for kind in KINDS}
     assert count == {
-        "pe": 64, "node": 64, "row": 8, "bank": 8, "collector": 1, "controller": 1
+        "pe": 64, "node": 64, "row": 8, "bank": 8, "collector": 1, "controller": 1, "control": 1
     }  # fmt: skip
     chips = {n: (m, sram(MEMORIES, m.depth, m.width)) for n, m in memories(design).items()}
     for quantity, total, by in (
@@ -75,7 +75,7 @@ def test_the_whole_is_the_sum_that_the_law_says() -> None:
             "pe_scratchpad": 64 * by_hand("pe", f"{quantity}.scratchpad"),
             "network": datapath["node"] + datapath["row"] + datapath["collector"],
             "buffer_logic": datapath["bank"],
-            "controller": datapath["controller"],
+            "controller": datapath["controller"] + datapath["control"],
             "buffer_sram": sum(m.count * float(c[quantity]) for m, c in chips.values()),
         }
         assert {name: float(value) for name, value in by.items()} == pytest.approx(expected)
@@ -86,7 +86,9 @@ def test_the_whole_is_the_sum_that_the_law_says() -> None:
     assert float(ppa.energy_pj["pe"]["mac"]["clock"]) == pytest.approx(
         by_hand("pe", "energy_pj.mac.clock")
     )
-    assert ppa.memories["psum_sram"]["count"] == 16
+    assert {name: chip["count"] for name, chip in ppa.memories.items()} == {
+        "ifmap_sram": 1, "psum_sram": 16, "parameter_sram": 2
+    }  # fmt: skip
     assert ppa.memories["psum_sram"]["scaled"] is True
     assert ppa.dram_pj_per_bit == TECHNOLOGY.dram_pj_per_bit
     assert ppa.technology == "synthetic"

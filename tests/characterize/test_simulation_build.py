@@ -1,0 +1,89 @@
+"""Compiled models: where they are kept, and what happens when a build fails or meets another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from characterize import simulation, tools
+from characterize.simulation import build
+from rtl_gen.descriptor import FIELDS
+from rtl_gen.errors import ToolError
+from tests.rtl_gen.small import small
+
+
+@pytest.fixture
+def without_verilator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and stand-ins for emission and tools; `_verilate` is the test's."""
+    monkeypatch.setenv("QUIDAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(simulation, "core_verilog", lambda config: "// stand-in\n")
+    found = tools.Verilator(program=Path("verilator"), version="5.048", env={})
+    monkeypatch.setattr(tools, "verilator", lambda: found)
+    return tmp_path / "cache"
+
+
+def test_a_failed_build_leaves_its_log_in_the_cache_and_no_model(
+    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(work: Path, log: Path, waves: bool) -> None:
+        assert (work / "core.v").read_text() == "// stand-in\n"
+        assert not waves
+        log.write_text("%Error")
+        raise ToolError("verilator failed", log=str(log))
+
+    monkeypatch.setattr(simulation, "_verilate", fail)
+    with pytest.raises(ToolError, match="verilator failed") as failure:
+        build(small("one_pe"))
+    assert list(without_verilator.iterdir()) == [Path(failure.value.log)]
+
+
+def test_two_builds_of_the_same_do_not_meet(
+    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one compiles, another one compiles the same from beginning to end."""
+    logs: list[Path] = []
+
+    def compile_twice(work: Path, log: Path, waves: bool) -> None:
+        logs.append(log)
+        log.touch()
+        if len(logs) == 1:
+            build(small("one_pe"))
+        (work / "obj_dir").mkdir()
+        (work / "obj_dir" / "Vcore").write_text(log.name)
+        log.unlink()
+
+    monkeypatch.setattr(simulation, "_verilate", compile_twice)
+    model = build(small("one_pe"))
+    assert len(set(logs)) == 2
+    assert model.read_text() == logs[1].name, "the first that is ready stays"
+    assert list(without_verilator.iterdir()) == [model.parent]
+
+
+def test_a_model_that_traces_is_another_one(
+    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its harness is told so, and the ports in the order of the descriptor."""
+
+    def compiled(work: Path, log: Path, waves: bool) -> None:
+        header = (work / "fields.h").read_text()
+        assert ("#define QUIDAM_WAVES" in header.splitlines()) == waves
+        ports = [f"X(layer_{name})" for name in FIELDS]
+        assert f"#define QUIDAM_FIELDS(X) {' '.join(ports)}" in header.splitlines()
+        (work / "obj_dir").mkdir()
+        (work / "obj_dir" / "Vcore").touch()
+
+    monkeypatch.setattr(simulation, "_verilate", compiled)
+    models = {build(small("one_pe"), waves=waves) for waves in (False, True)}
+    assert len(models) == 2
+    assert {path.parent for path in models} == set(without_verilator.iterdir())
+
+
+def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIDAM_CACHE", "/somewhere")
+    assert simulation.cache_folder() == Path("/somewhere")
+    monkeypatch.delenv("QUIDAM_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert simulation.cache_folder() == Path("/caches/quidam")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert simulation.cache_folder() == Path.home() / ".cache" / "quidam"
