@@ -117,7 +117,7 @@ def test_explore_for_people(capsys: pytest.CaptureFixture[str], monkeypatch: Any
         (["resnet20", "--clock-ns", "nan"], "--clock-ns must be positive and finite, not nan"),
         (["resnet20", "--seed", "-1"], "--seed must be at least 0, not -1"),
         (["resnet20", "resnet20"], "workloads must have different names"),
-        (["lenet"], "workload must be one of resnet18"),
+        (["lenet"], "workload must be one of mobilenet_v2"),
         (["resnet20", "--where", "rows > 9"], "must leave a design for resnet20, not none"),
     ],
 )

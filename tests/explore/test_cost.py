@@ -159,7 +159,6 @@ def test_every_energy_has_one_place() -> None:
         ("controller", "run", "datapath"): "controller",
         ("controller", "idle", "datapath"): "idle",
         ("control", "run", "datapath"): "controller",
-        ("control", "run", "datapath"): "controller",
         ("bank", "output", "clock"): "clock",
     }
     assert {key: part_of(*key) for key in expected} == expected

@@ -14,7 +14,7 @@ from explore.quantities import OBJECTIVES, constraint, values
 from explore.search import Exploration, search
 from explore.space import Space, space_from_mapping
 from explore.table import best_by_type, fronts
-from explore.workload import Workload
+from explore.workload import Workload, load_workload
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.layer import Layer

@@ -145,7 +145,7 @@ def test_a_damaged_archive_is_refused_or_read_as_it_was(
     expected = tensors(RAW)
     refused = 0
     for place in range(len(content)):
-        for change in (0x01, 0x80, 0xFF):
+        for change in (0x01, 0xFF):
             damaged = bytearray(content)
             damaged[place] ^= change
             path.write_bytes(damaged)
