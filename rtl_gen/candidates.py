@@ -57,6 +57,35 @@ def taken(values: Any, index: Any) -> Any:
     return values
 
 
+def alike(design: Design, count: int, layer: Layer) -> tuple[Integers, Integers]:
+    """The designs of a table by what of them the cycles of this layer's candidates depend on.
+
+    Scratchpads and memories larger than a layer can use make no difference.
+
+    Returns
+    -------
+    first, kind : a design of each kind, and the kind of each design.
+    """
+    channels, filters = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+    window = 2 * channels * layer.kernel_width
+    psums = np.minimum(design.psum_words, filters)
+    sums = 2 * memories(design)["psum_sram"].depth
+    key, size = np.zeros(count, dtype=np.int64), 1
+    for values in (
+        *(design.rows, design.columns, design.bus_bits, psums),
+        *(design.activation_bits, design.weight_bits, design.accumulator_bits),
+        np.minimum(design.ifmap_words, window),
+        np.minimum(design.weight_words, window * psums),
+        np.minimum(sums, psums * widest(layer)),
+    ):
+        radix = int(np.max(values)) + 1
+        if size * radix >= 2**63:
+            key, size = np.unique(key, return_inverse=True)[1], count
+        key, size = key * radix + values, size * radix
+    _, first, kind = np.unique(key, return_index=True, return_inverse=True)
+    return first, kind
+
+
 def candidates(design: Design, count: int, layer: Layer) -> tuple[Integers, Mapping]:
     """All candidates of a table, design by design: the design of each, and its mapping.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtl_gen.candidates import candidates, flat_table, smallest_mapping, taken
+from rtl_gen.candidates import alike, candidates, flat_table, smallest_mapping, taken
 from rtl_gen.components import Design
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.cycles import total_cycles
@@ -100,25 +100,41 @@ def _best(
     table: Design, count: int, layer: Layer, objective: str, *, checked: bool = False
 ) -> Mapping:
     """The best candidate of every design, arrays (count,); `checked`: of the legal ones only."""
-    rows, every = candidates(table, count, layer)
+    first = kind = np.arange(count)
+    if objective == "cycles":
+        first, kind = alike(table, count, layer)
+    some = taken(table, first)
+    rows, every = candidates(some, len(first), layer)
 
-    def cost(some: Integers, objective: str) -> Integers:
-        return _cost(taken(table, rows[some]), layer, taken(every, some), objective, checked)
+    def cost(chosen: Integers) -> Integers:
+        return _cost(taken(some, rows[chosen]), layer, taken(every, chosen), objective, checked)
 
-    some = np.arange(len(rows))
+    chosen = np.arange(len(rows))
     if objective == "cycles":
         # Most candidates take longer to multiply alone than the best one takes in all.
         least = _least_cycles(layer, every)
-        first = _firsts(rows, _lowest(rows, least))
-        some = np.flatnonzero(least <= cost(first, objective)[rows])
-    lowest = some[_lowest(rows[some], cost(some, objective))]
-    best = _firsts(rows, lowest)
-    tied = lowest[np.bincount(rows[lowest], minlength=count)[rows[lowest]] > 1]
-    if len(tied):
+        limit = cost(_firsts(rows, _lowest(rows, least)))
+        chosen = np.flatnonzero(least <= limit[rows])
+    tied = chosen[_lowest(rows[chosen], cost(chosen))]
+    # Of all designs of a kind with the candidates that are equally good for it, the best.
+    times = np.bincount(rows[tied], minlength=len(first))
+    owners = np.repeat(np.arange(count), times[kind])
+    start = np.repeat(_starts(times)[kind] - _starts(times[kind]), times[kind])
+    pairs = tied[start + np.arange(len(owners))]
+    best = _firsts(owners, np.arange(len(owners)))
+    several = np.flatnonzero(times[kind][owners] > 1)
+    if len(several):
         (other,) = (one for one in OBJECTIVES if one != objective)
-        tied = _firsts(rows, tied[_lowest(rows[tied], cost(tied, other))])
-        best[rows[tied]] = tied
-    return Mapping(**{name: getattr(every, name)[best] for name in LETTERS})
+        design, mapping = taken(table, owners[several]), taken(every, pairs[several])
+        lowest = _lowest(owners[several], _cost(design, layer, mapping, other, checked))
+        lowest = several[_firsts(owners[several], lowest)]
+        best[owners[lowest]] = lowest
+    return Mapping(**{name: getattr(every, name)[pairs[best]] for name in LETTERS})
+
+
+def _starts(times: Integers) -> Integers:
+    """Where each begins of things that come so many times."""
+    return np.asarray(np.cumsum(times) - times)
 
 
 def _lowest(rows: Integers, costs: Integers) -> Integers:
