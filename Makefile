@@ -24,7 +24,7 @@ demo: setup ## the main job, from config to Pareto front (outputs in build/demo)
 test: setup ## the whole test suite, EDA tools included
 	$(BIN)/pytest -m "not regress" -n $(WORKERS) --dist loadfile
 
-check: setup-python ## lint, types, architecture, fast tests: under a minute, no EDA tool
+check: setup-python ## lint, types, architecture, fast tests: a minute or two, no EDA tool
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
