@@ -57,8 +57,8 @@ def small(folder: Path) -> tuple[Synthesis, Library, Netlist]:
     """`Small` on osu018."""
     technology, liberty = osu018(folder)
     folder.mkdir(exist_ok=True)
-    verilog = module_verilog(Small(), "small")
-    found = synthesize(verilog, "small", technology=technology, liberty=liberty, workdir=folder)
+    verilog = module_verilog(Small(), "tiny")
+    found = synthesize(verilog, "tiny", technology=technology, liberty=liberty, workdir=folder)
     library = read_library(*liberty)
     return found, library, read_netlist(found.json, library)
 
@@ -75,7 +75,7 @@ def test_every_instance_is_a_cell_named_by_its_place(tmp_path: Path) -> None:
     own = sum(library.cell(instance.type).area_um2 for instance in inside)
     scratchpad = next(v for name, v in found.modules.items() if name.endswith("scratchpad"))
     assert scratchpad == pytest.approx(own)
-    assert found.modules["small"] == pytest.approx(found.area_um2)
+    assert found.modules["tiny"] == pytest.approx(found.area_um2)
     assert not any("$" in instance.name for instance in netlist.instances)
 
 
@@ -93,7 +93,7 @@ def test_opensta_reads_all_of_it_whatever_the_ports(tmp_path: Path) -> None:
     assert not re.search(r"\bsigned\b|\{\s*\d+\{", found.verilog.read_text())
     timed = analyze(
         found.verilog,
-        "small",
+        "tiny",
         liberty,
         technology,
         clock_ns=10,
