@@ -32,7 +32,7 @@ from characterize.sample import Failure, Sample, Task, digest, failed
 from characterize.stimulus import Stimulus, component_config, hardware_for, stimulus_for
 from characterize.technology import Technology
 from rtl_gen import provenance
-from rtl_gen.components import KINDS
+from rtl_gen.components import MEASURED
 from rtl_gen.errors import ToolError, UserError
 from rtl_gen.verilog import module_verilog
 
@@ -45,7 +45,7 @@ METHOD = {
         *("activity.py", "bitslice.py", "boolean.py", "cell_energy.py", "cell_files.py"),
         *("cells.py", "liberty.py", "liberty_text.py", "logic.py", "measure.py", "netlist.py"),
         *("power.py", "rtl_simulation.py", "stimulus.py", "stimulus_layer.py", "synthesis.py"),
-        *("timing.py", "trace.py", "traces.py", "traces_control.py", "data/*.npz"),
+        *("timing.py", "trace.py", "traces.py", "traces_control.py", "traces_mac.py", "data/*.npz"),
     ),
     "rtl_gen": (
         *("cycles.py", "descriptor.py", "instructions.py", "mapping.py", "memories.py"),
@@ -170,7 +170,7 @@ def _measure(
     with steps.step("stimulus"):
         stimulus = stimulus_for(task.component, config)
     with steps.step("activity"):
-        activity = _activity(netlist, library, stimulus, KINDS[task.component].events)
+        activity = _activity(netlist, library, stimulus, MEASURED[task.component].events)
     with steps.step("equivalence"):
         check_outputs(activity, stimulus)
     with steps.step("power"):
@@ -190,7 +190,7 @@ def _measure(
         leakage_mw={name: reports[ALL].of(mask).leakage_mw for name, mask in parts.items()},
         energy_pj={
             event: energies(reports[event], parts, task.clock_ns)
-            for event in KINDS[task.component].events
+            for event in MEASURED[task.component].events
         },
         min_period_ns=round(timed.min_period_ns, 6),
         cells=mapped.cells,

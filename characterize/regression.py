@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from characterize.simulation import STALLS, Run, simulate
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
-from rtl_gen.formats import Arithmetic
+from rtl_gen.formats import Arithmetic, FloatFormat, Format, IntegerFormat
 from rtl_gen.layer import Layer
 from rtl_gen.mapper import check
 from rtl_gen.mapping import Mapping, is_phased, legal_mapping, widest
 from rtl_gen.memories import MULTIPLIER_BITS
-from rtl_gen.output_stage import OutputStage
+from rtl_gen.output_stage import FIELD_BITS, OutputStage
 from rtl_gen.reference import golden_layer
 
 Codes = NDArray[np.int64]
@@ -45,9 +45,22 @@ def random_tensors(arithmetic: Arithmetic, layer: Layer, seed: int) -> tuple[Cod
     """Uniformly random codes of both tensors of a layer: (N, C, H, W) and (M, C / groups, R, S)."""
     random = np.random.default_rng(seed)
     return (
-        random.choice(arithmetic.activation.codes(), size=layer.ifmap_shape),
-        random.choice(arithmetic.weight.codes(), size=layer.weight_shape),
+        random_codes(arithmetic.activation, random, layer.ifmap_shape),
+        random_codes(arithmetic.weight, random, layer.weight_shape),
     )
+
+
+def random_codes(fmt: Format, random: Random, shape: tuple[int, ...]) -> Codes:
+    """Uniformly random codes; floating-point numbers are near one, so that sums are of numbers of
+    one size, but in every third tensor, where some are any words."""
+    if not isinstance(fmt, FloatFormat):
+        return random.choice(fmt.codes(), size=shape)
+    words = random.integers(0, 1 << fmt.bits, shape)
+    near = fmt.words(random.standard_normal(shape))
+    any_word = np.isfinite(fmt.decode(words)) & (
+        random.random(shape) < random.choice([0, 0, 1 / 8])
+    )
+    return np.where(any_word, words, near)
 
 
 def random_stage(arithmetic: Arithmetic, layer: Layer, seed: int) -> OutputStage | None:
@@ -57,6 +70,16 @@ def random_stage(arithmetic: Arithmetic, layer: Layer, seed: int) -> OutputStage
     random = np.random.default_rng(seed)
     accumulator, output = arithmetic.accumulator, arithmetic.activation
     filters = layer.out_channels
+    if isinstance(output, FloatFormat):
+        return _random_float_stage(arithmetic, output, filters, random)
+    if not isinstance(output, IntegerFormat):  # a sign: half of the sums are below the threshold
+        size = int(np.log2(layer.taps)) // 2
+        return OutputStage(
+            bias=random.integers(-(2**size), 2**size + 1, filters),
+            multiplier=np.ones(filters, dtype=np.int64),
+            shift=np.zeros(filters, dtype=np.int64),
+            **{"zero_point": 0, "low": 1, "high": 0},
+        )
     # A sum of random products is about as large as one product times the root of their number.
     size = arithmetic.product_bits - 2 + int(np.log2(layer.taps)) // 2
     bias = random.integers(-(2**size), 2**size, filters)
@@ -72,6 +95,24 @@ def random_stage(arithmetic: Arithmetic, layer: Layer, seed: int) -> OutputStage
     )
 
 
+def _random_float_stage(
+    arithmetic: Arithmetic, output: FloatFormat, filters: int, random: Random
+) -> OutputStage:
+    """ReLU, ReLU6 or no limit, over numbers near one."""
+    low, high = random.choice([0.0, -2.0, output.minimum]), random.choice([6.0, output.maximum])
+    below = 1 << max(output.bits - FIELD_BITS, 0)
+    limits = [int(word) // below * below for word in output.words(np.array([low, high]))]
+    accumulator = arithmetic.accumulator
+    return OutputStage(
+        bias=accumulator.encode(accumulator.nearest(random.standard_normal(filters))),
+        multiplier=random.integers(0, 2**MULTIPLIER_BITS, filters),
+        shift=MULTIPLIER_BITS + random.integers(-4, 4, filters),
+        zero_point=0,
+        low=limits[0],
+        high=limits[1],
+    )
+
+
 def random_layers(config: AcceleratorConfig, count: int, seed: int) -> Iterator[Layer]:
     """`count` random layers that `config` can run: every kind, field and odd shape."""
     random = np.random.default_rng(seed)
@@ -80,6 +121,10 @@ def random_layers(config: AcceleratorConfig, count: int, seed: int) -> Iterator[
         kind = random.choice(["conv", "fc", "matmul"], p=[0.76, 0.12, 0.12])
         fields = _convolution(random) if kind == "conv" else _product(random, str(kind))
         output = str(random.choice(["raw", "quantized"]))
+        if "padding_value" in fields:
+            fmt = config.arithmetic.activation
+            value = min(max(fields["padding_value"], fmt.minimum), fmt.maximum)
+            fields["padding_value"] = int(fmt.quantize(value, 1.0)[0])
         try:
             layer = Layer(name=f"random_{found}", kind=str(kind), output=output, **fields)
             check(config, layer)
@@ -164,7 +209,7 @@ def verify_layer(
     )
     golden = golden_layer(config.arithmetic, layer, ifmap, weights, run.schedule.mapping)
     if stage is not None:
-        golden = stage.apply(golden)
+        golden = stage.apply(config.arithmetic, golden)
     return Verdict(layer=layer, stalls=stalls, run=run, mismatches=mismatches(run, golden))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
-from rtl_gen.components import KINDS
+from rtl_gen.components import MEASURED
 
 SCHEMA = "quidam-sample/1"
 
@@ -27,7 +27,7 @@ class Task:
     clock_ns: float
 
     def __str__(self) -> str:
-        values = "/".join(str(self.parameters[name]) for name in KINDS[self.component].fields)
+        values = "/".join(str(self.parameters[name]) for name in MEASURED[self.component].fields)
         return f"{self.arithmetic} {self.component} {values}".rstrip()
 
 
@@ -38,7 +38,7 @@ class Sample:
     Parameters
     ----------
     id : SHA-256 of all it depends on, hexadecimal (see `measure.sample_id`).
-    parameters : the fields that `KINDS[component]` names.
+    parameters : the fields that `MEASURED[component]` names.
     area_um2, leakage_mw : by part: "datapath" (logic and pipeline registers), "scratchpad" (a
         PE's storage and its selection).
     energy_pj : event -> part -> average dynamic energy of a cycle in that event; the part "clock"
@@ -122,15 +122,15 @@ def from_json(text: str, kind: type[T]) -> T:
     names = {item.name for item in fields(kind)}
     if set(content) != names:
         raise ValueError(f"keys must be {sorted(names)}, not {sorted(content)}")
-    if content["component"] not in KINDS:
-        raise ValueError(f"component must be one of {', '.join(KINDS)}")
+    if content["component"] not in MEASURED:
+        raise ValueError(f"component must be one of {', '.join(MEASURED)}")
     if kind is Sample:
         _check_numbers(content)
     return kind(**content)
 
 
 def _check_numbers(content: Mapping[str, Any]) -> None:
-    kind = KINDS[content["component"]]
+    kind = MEASURED[content["component"]]
     if set(content["parameters"]) != set(kind.fields):
         raise ValueError(f"parameters must be {kind.fields}")
     if set(content["energy_pj"]) != set(kind.events):

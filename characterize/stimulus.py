@@ -15,18 +15,19 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
-from characterize import traces, traces_control
+from characterize import traces, traces_control, traces_mac
 from characterize.rtl_simulation import answers
 from characterize.stimulus_layer import Contexts, contexts
 from characterize.trace import Trace
 from rtl_gen.backend.names import port_name
-from rtl_gen.components import KINDS
+from rtl_gen.components import MEASURED
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.hardware.bank import Bank
 from rtl_gen.hardware.collector import Collector
 from rtl_gen.hardware.control import Control
 from rtl_gen.hardware.controller import Controller
+from rtl_gen.hardware.mac import Mac
 from rtl_gen.hardware.node import NetworkNode
 from rtl_gen.hardware.pe import ProcessingElement
 from rtl_gen.hardware.row import NetworkRow
@@ -44,11 +45,12 @@ REPRESENTATIVE = {
     "weight_words": 224,
     "psum_words": 24,
     "buffer_kib": 108,
-    "bus_bits": 64,
+    "bus_bits": 128,
 }
 
-_COMPONENTS: dict[str, tuple[type[Any], Callable[[Contexts], Trace]]] = {
+_COMPONENTS: dict[str, tuple[Callable[..., Any], Callable[[Contexts], Trace]]] = {
     "pe": (ProcessingElement, traces.pe_trace),
+    "mac": (lambda config: Mac(config.arithmetic), traces_mac.mac_trace),
     "node": (NetworkNode, traces.node_trace),
     "row": (NetworkRow, traces.row_trace),
     "bank": (Bank, traces.bank_trace),
@@ -80,18 +82,18 @@ class Stimulus:
 def component_config(
     component: str, arithmetic: str, parameters: Mapping[str, int]
 ) -> AcceleratorConfig:
-    """The config whose `component` has `parameters` (the fields that `KINDS` names).
+    """The config whose `component` has `parameters` (the fields that `MEASURED` names).
 
     Raises
     ------
     UserError
         When the component is unknown, or the parameters are not exactly its fields.
     """
-    if component not in KINDS:
-        raise UserError(f"component must be one of {', '.join(KINDS)}, not {component!r}")
-    if set(parameters) != set(KINDS[component].fields):
+    if component not in MEASURED:
+        raise UserError(f"component must be one of {', '.join(MEASURED)}, not {component!r}")
+    if set(parameters) != set(MEASURED[component].fields):
         raise UserError(
-            f"parameters of {component} must be {', '.join(KINDS[component].fields)}, "
+            f"parameters of {component} must be {', '.join(MEASURED[component].fields)}, "
             f"not {', '.join(parameters)}"
         )
     return AcceleratorConfig.from_mapping(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from characterize.bitslice import LANES, held
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
+from rtl_gen.formats import FloatFormat, IntegerFormat, Values
 from rtl_gen.instructions import PARTS, Pass, pass_instructions
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Mapping, loops
@@ -37,9 +38,9 @@ LAYER = Layer(
 )
 
 
-#: Cycles of nothing between multiply-accumulates and input columns: what the last of those still
-#: does in the pipeline is not to count as the columns'.
-PAUSE = 4
+#: Cycles of nothing between multiply-accumulates and input columns, a MAC's latency aside: what the
+#: last of those still does in the pipeline is not to count as the columns'.
+PAUSE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,8 @@ class Contexts:
     passes : by lane; they differ in data only. row, column : of the lane's PE, (lanes,).
     fresh : whether the lane's pass is the first of its sums, (lanes,).
     above, total : sums of the rows above the lane's PE, and of its whole column, in this pass;
-        earlier, final : of the column in the passes before, and in all: (F * p, lanes).
+        earlier, final : of the column in the passes before, and in all: codes (F * p, lanes).
+        Floating-point ones are rounded once: what stands there is as real, though not to the bit.
     """
 
     config: AcceleratorConfig
@@ -130,7 +132,8 @@ def contexts(config: AcceleratorConfig) -> Contexts:
     step = lane // 3 % int(bound.channel_passes)
     row, column = lane % LAYER.kernel_height, lane % mapping.e
     passes = []
-    sums: dict[str, list[NDArray[np.int64]]] = {
+    pause = PAUSE + config.mac_latency
+    sums: dict[str, list[Values]] = {
         "above": [],
         "total": [],
         "earlier": [],
@@ -141,7 +144,7 @@ def contexts(config: AcceleratorConfig) -> Contexts:
         at = {"strip": int(strip[number]), "filter_group": int(group[number])}
         passes.append(
             pass_instructions(
-                roomy, LAYER, mapping, image, weights, number=int(step[number]), pause=PAUSE, **at
+                roomy, LAYER, mapping, image, weights, number=int(step[number]), pause=pause, **at
             )
         )
         place = (int(strip[number]) * mapping.e + int(column[number]), int(row[number]))
@@ -151,7 +154,7 @@ def contexts(config: AcceleratorConfig) -> Contexts:
         sums["total"].append(rows[done].sum(axis=0))
         sums["earlier"].append(rows[:done].sum(axis=(0, 1)))
         sums["final"].append(rows.sum(axis=(0, 1)))
-    low, high = config.arithmetic.accumulator.minimum, config.arithmetic.accumulator.maximum
+    kept = config.arithmetic.accumulator
     return Contexts(
         config=config,
         mapping=mapping,
@@ -159,7 +162,9 @@ def contexts(config: AcceleratorConfig) -> Contexts:
         row=row,
         column=column,
         fresh=(step == 0).astype(np.int64),
-        **{name: np.stack(parts, axis=1).clip(low, high) for name, parts in sums.items()},
+        **{
+            name: kept.encode(kept.nearest(np.stack(parts, axis=1))) for name, parts in sums.items()
+        },
     )
 
 
@@ -170,16 +175,17 @@ def _row_sums(
     weights: Codes,
     out_row: int,
     filter_group: int,
-) -> NDArray[np.int64]:
+) -> Values:
     """What each row of one column adds: (channel passes, R, F * p), in the order of drains."""
     passes = int(loops(config, LAYER, mapping).channel_passes)
     values = config.arithmetic.activation.decode(image)[0]
     padded = np.pad(values, [(0, 0), (1, 1 + LAYER.kernel_height + mapping.e), (1, 1)])
     filters = config.arithmetic.weight.decode(weights)
-    chosen = np.zeros((mapping.p, *filters.shape[1:]), dtype=np.int64)
+    chosen = np.zeros((mapping.p, *filters.shape[1:]), dtype=filters.dtype)
     part = filters[filter_group * mapping.p : (filter_group + 1) * mapping.p]
     chosen[: len(part)] = part
-    result = np.zeros((passes, LAYER.kernel_height, LAYER.out_width * mapping.p), dtype=np.int64)
+    size = (passes, LAYER.kernel_height, LAYER.out_width * mapping.p)
+    result = np.zeros(size, dtype=np.result_type(values, filters))
     for step in range(passes):
         channels = slice(step * mapping.q, (step + 1) * mapping.q)
         for tap in range(LAYER.kernel_height):
@@ -206,18 +212,30 @@ def bus_bits(context: Contexts, strobe: str) -> NDArray[np.uint8]:
 
 
 def output_stage(config: AcceleratorConfig, sums: Codes) -> OutputStage:
-    """A stage for sums (filters, ...) that spreads each filter's over all output codes, as ReLU.
+    """A stage that spreads each filter's sums, codes (filters, ...), over the outputs, as ReLU.
 
     Half of the sums lie below zero, as those of trained layers nearly do.
     """
-    codes = config.arithmetic.activation
-    flat = sums.reshape(len(sums), -1)
-    bias = -np.rint(np.median(flat, axis=1)).astype(np.int64)
+    kept, output = config.arithmetic.accumulator, config.arithmetic.activation
+    flat = kept.decode(sums.reshape(len(sums), -1))
+    middle = np.median(flat, axis=1)
+    bias = kept.nearest(-np.rint(middle) if not config.arithmetic.is_float else -middle)
     largest = np.abs(flat + bias[:, None]).max(axis=1)
-    return OutputStage.from_scales(
-        (codes.maximum - codes.minimum) / np.maximum(largest, 1),
-        bias,
-        zero_point=codes.minimum,
-        low=codes.minimum,
-        high=codes.maximum,
-    )
+    if isinstance(output, FloatFormat):
+        # Numbers stay as large as they are where the format has an infinity, else they fill it.
+        room = output.maximum if output.saturating else np.maximum(largest, 1)
+        scale = room / np.where(largest > 0, largest, room)
+    else:
+        scale = (output.maximum - output.minimum) / np.maximum(largest, 1)
+    return OutputStage.from_scales(scale, kept.encode(bias), **output_limits(config))
+
+
+def output_limits(config: AcceleratorConfig) -> dict[str, int]:
+    """Codes of the zero point, the smallest and the largest output of `output_stage`."""
+    output = config.arithmetic.activation
+    if isinstance(output, FloatFormat):
+        return {"zero_point": 0, "low": 0, "high": output.limit_word}
+    if not isinstance(output, IntegerFormat):
+        return {"zero_point": 0, "low": 1, "high": 0}  # binary: the codes of -1 and +1
+    low, high = int(output.minimum), int(output.maximum)
+    return {"zero_point": low, "low": low, "high": high}

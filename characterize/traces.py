@@ -9,11 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.bitslice import LANES, held
-from characterize.stimulus_layer import LAYER, Contexts, bus_bits, output_stage
+from characterize.stimulus_layer import (
+    LAYER,
+    Contexts,
+    bus_bits,
+    output_limits,
+    output_stage,
+)
 from characterize.trace import RESET_CYCLES, Trace, new_trace
 from rtl_gen.cycles import OUTPUT_LATENCY
 from rtl_gen.instructions import PARTS
 from rtl_gen.memories import MULTIPLIER_BITS, lanes, memories
+from rtl_gen.output_stage import FIELD_BITS, field_of
 
 #: Sums that the collector's trace takes and sends, at most (but one of every filter).
 COLLECTED = 96
@@ -23,7 +30,8 @@ COORDINATE = 8
 def pe_trace(context: Contexts) -> Trace:
     """A PE behind its node: one filter row and output row a lane."""
     config, fields = context.config, context.at_row()
-    trace = new_trace(context.cycles + 2)
+    late = RESET_CYCLES + 1 + config.mac_latency
+    trace = new_trace(context.cycles + 1 + config.mac_latency)
     places = {
         "ifmap": ("activation", config.activation_bits, context.row + context.column),
         "weight": ("weight", config.weight_bits, context.row),
@@ -31,7 +39,7 @@ def pe_trace(context: Contexts) -> Trace:
     for name, (port, width, place) in places.items():
         group, lane = np.divmod(place, int(lanes(config.bus_bits, width)))
         bits = bus_bits(context, f"load_{name}")
-        trace.put(port, _lane_of(bits, lane, width), width, RESET_CYCLES)
+        trace.put(port, lane_of(bits, lane, width), width, RESET_CYCLES)
         takes = fields[f"load_{name}"][:, None] & (fields[f"{name}_group"][:, None] == group)
         trace.put(f"{name}_write", takes, 1, RESET_CYCLES)
         trace.event(f"{name}_write", takes.all(axis=1), RESET_CYCLES)
@@ -40,7 +48,6 @@ def pe_trace(context: Contexts) -> Trace:
             trace.put(address, fields[address], _bits(words), RESET_CYCLES)
     trace.put("mac", fields["mac"], 1, RESET_CYCLES)
     trace.event("mac", fields["mac"], RESET_CYCLES)
-    late = RESET_CYCLES + 2
     trace.put("accumulate", fields["mac"], 1, late)
     trace.put("first", fields["first"], 1, late)
     trace.put("drain", fields["drain"], 1, late)
@@ -156,12 +163,12 @@ def collector_trace(context: Contexts) -> Trace:
     trace = new_trace(work + length + OUTPUT_LATENCY["quantized"])
     trace.put("drain", drain[:work], 1, RESET_CYCLES)
     trace.put("fresh", drain[:work, None] * context.fresh, 1, RESET_CYCLES)
-    codes = config.arithmetic.activation
+    codes, limits = config.arithmetic.activation, output_limits(config)
     for name, value, width in (
         *(("sum_words", sums, 24), ("filters", mapping.p, 9), ("quantized", 1, 1)),
         *(("column_taps", config.columns, COORDINATE), ("column_sets", 1, COORDINATE)),
-        *(("tap_groups", groups, COORDINATE), ("zero_point", codes.minimum, 16)),
-        *(("low", codes.minimum, 16), ("high", codes.maximum, 16)),
+        ("tap_groups", groups, COORDINATE),
+        *((name, field_of(codes, code, name), FIELD_BITS) for name, code in limits.items()),
     ):
         trace.constant(f"layer_{name}", value, width)
     trace.constant("send_words", sums, 24)
@@ -208,7 +215,7 @@ def _drained(context: Contexts, sums: NDArray[np.int64]) -> NDArray[np.int64]:
     return held(sums[np.cumsum(drain) - 1], drain)
 
 
-def _lane_of(bits: NDArray[np.uint8], lane: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
+def lane_of(bits: NDArray[np.uint8], lane: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
     """The bus lane that each stimulus lane listens to: (T, lanes, width)."""
     place = lane[:, None] * width + np.arange(width)
     return np.take_along_axis(bits, place[None], axis=2)

@@ -49,6 +49,14 @@ class Designs:
     def accumulator_bits(self) -> Integers:
         return np.full(len(self), self.arithmetic.accumulator_bits, dtype=np.int64)
 
+    @property
+    def mac_latency(self) -> Integers:
+        return np.full(len(self), self.arithmetic.mac_latency, dtype=np.int64)
+
+    @property
+    def has_zero(self) -> NDArray[np.bool_]:
+        return np.full(len(self), self.arithmetic.has_zero)
+
     def columns_by_name(self) -> dict[str, Integers]:
         """Field of a config -> its column, arithmetic aside."""
         return {name: getattr(self, name) for name in INTEGER_FIELDS}

@@ -20,6 +20,7 @@ from characterize.regression import mismatches, random_stage, random_tensors
 from characterize.simulation import Run, build, simulate
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import ToolError, UserError
+from rtl_gen.formats import Arithmetic, FloatAccumulator, FloatFormat
 from rtl_gen.layer import Layer, load_layer
 from rtl_gen.mapper import OBJECTIVES, best_mapping, check
 from rtl_gen.mapping import LETTERS, Mapping, check_mapping
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         mapping = best_mapping(config, layer, args.objective)
     if args.tensors:
-        ifmap, weights, stage = load_tensors(args.tensors, layer)
+        ifmap, weights, stage = load_tensors(args.tensors, config.arithmetic, layer)
     else:
         ifmap, weights = random_tensors(config.arithmetic, layer, args.seed)
         stage = random_stage(config.arithmetic, layer, args.seed)
@@ -114,10 +115,10 @@ def run(args: argparse.Namespace) -> int:
         seconds = time.perf_counter() - start
     golden = golden_layer(config.arithmetic, layer, ifmap, weights, mapping)
     if stage is not None:
-        golden = stage.apply(golden)
+        golden = stage.apply(config.arithmetic, golden)
     wrong = mismatches(result, golden)
     if args.output:
-        np.savez_compressed(args.output, ofmap=result.ofmap)
+        np.savez_compressed(args.output, ofmap=numbers_of(config.arithmetic, layer, result.ofmap))
     figures = {**figures_of(config, layer, result), "seconds": seconds, "matches": not wrong}
     if args.json:
         print(json.dumps(figures))
@@ -163,13 +164,25 @@ def parse_mapping(text: str) -> Mapping:
     return Mapping(**found)
 
 
-def load_tensors(path: str, layer: Layer) -> tuple[Codes, Codes, OutputStage | None]:
+def numbers_of(arithmetic: Arithmetic, layer: Layer, ofmap: Codes) -> np.ndarray[Any, Any]:
+    """What OUT.npz holds of codes: floating-point numbers as such (float32), else the codes."""
+    if not arithmetic.is_float:
+        return ofmap
+    kept = arithmetic.accumulator if layer.output == "raw" else arithmetic.activation
+    return kept.decode(ofmap).astype(np.float32)
+
+
+def load_tensors(
+    path: str, arithmetic: Arithmetic, layer: Layer
+) -> tuple[Codes, Codes, OutputStage | None]:
     """`ifmap`, `weights` and, where the output is quantized, the output stage of an IN.npz.
+
+    Arrays of floating-point formats hold their numbers, all others codes.
 
     Raises
     ------
     UserError
-        When the file is no readable npz, or holds other arrays.
+        When the file is no readable npz, or holds other arrays, or numbers that a format has not.
     """
     try:
         with np.load(Path(path), allow_pickle=False) as data:
@@ -185,20 +198,38 @@ def load_tensors(path: str, layer: Layer) -> tuple[Codes, Codes, OutputStage | N
             f"{path} must hold {', '.join(sorted(wanted))} for a layer of {layer.output} output, "
             f"not {sorted(tensors)!r}"
         )
-    for name, tensor in tensors.items():
-        # Larger than int64 would become another number.
-        if not (np.issubdtype(tensor.dtype, np.integer) and np.can_cast(tensor.dtype, np.int64)):
-            raise UserError(f"{name} must hold encoded integers, not {tensor.dtype}")
-        if name in STAGE[3:] and tensor.size != 1:
-            raise UserError(f"{name} must be one number, not of shape {tensor.shape}")
+    formats = {
+        **{"ifmap": arithmetic.activation, "weights": arithmetic.weight},
+        **{"bias": arithmetic.accumulator, "low": arithmetic.activation},
+        **{"high": arithmetic.activation},
+    }
+    codes = {name: _codes(name, tensor, formats.get(name)) for name, tensor in tensors.items()}
+    for name in STAGE[3:]:
+        if name in codes and codes[name].size != 1:
+            raise UserError(f"{name} must be one number, not of shape {codes[name].shape}")
     stage = None
     if layer.output == "quantized":
-        bias, multiplier, shift = (tensors[name].astype(np.int64) for name in STAGE[:3])
-        zero_point, low, high = (int(tensors[name].item()) for name in STAGE[3:])
+        bias, multiplier, shift = (codes[name] for name in STAGE[:3])
+        zero_point, low, high = (int(codes[name].item()) for name in STAGE[3:])
         stage = OutputStage(
             bias=bias, multiplier=multiplier, shift=shift, zero_point=zero_point, low=low, high=high
         )
-    return tensors["ifmap"].astype(np.int64), tensors["weights"].astype(np.int64), stage
+    return codes["ifmap"], codes["weights"], stage
+
+
+def _codes(name: str, tensor: np.ndarray[Any, Any], fmt: Any) -> Codes:
+    """Codes of an array: it holds them, or numbers where its format is floating-point."""
+    if isinstance(fmt, FloatFormat | FloatAccumulator):
+        if not np.issubdtype(tensor.dtype, np.floating):
+            raise UserError(f"{name} must hold floating-point numbers, not {tensor.dtype}")
+        try:
+            return fmt.encode(tensor)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error
+    # Larger than int64 would become another number.
+    if not (np.issubdtype(tensor.dtype, np.integer) and np.can_cast(tensor.dtype, np.int64)):
+        raise UserError(f"{name} must hold encoded integers, not {tensor.dtype}")
+    return tensor.astype(np.int64)
 
 
 def figures_of(config: AcceleratorConfig, layer: Layer, result: Run) -> dict[str, Any]:

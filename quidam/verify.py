@@ -43,7 +43,7 @@ SMALL = {
     "buffer_kib": 4,
     "bus_bits": 64,
 }
-TYPES = ("int16", "int8", "int4", "lightpe1", "lightpe2", "int6xint3a12")
+TYPES = ("fp32", "fp8_e4m3", "int16", "int8", "int4", "lightpe1", "lightpe2", "int6xint3a12")
 
 
 def add_parser(subparsers: Any) -> None:

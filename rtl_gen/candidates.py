@@ -32,7 +32,8 @@ from rtl_gen.memories import memories
 Integers = NDArray[np.int64]
 #: Ways to share out the columns: to e output rows all of them, a half, a third, a quarter.
 _SHARES = (1, 2, 3, 4)
-_FIELDS = (*INTEGER_FIELDS, "activation_bits", "weight_bits", "accumulator_bits")
+_BITS = ("activation_bits", "weight_bits", "accumulator_bits")
+_FIELDS = (*INTEGER_FIELDS, *_BITS, "mac_latency", "has_zero")
 
 
 def flat_table(design: Design) -> tuple[Design, int]:
@@ -74,6 +75,7 @@ def alike(design: Design, count: int, layer: Layer) -> tuple[Integers, Integers]
     for values in (
         *(design.rows, design.columns, design.bus_bits, psums),
         *(design.activation_bits, design.weight_bits, design.accumulator_bits),
+        *(design.mac_latency, design.has_zero),
         np.minimum(design.ifmap_words, window),
         np.minimum(design.weight_words, window * psums),
         np.minimum(sums, psums * widest(layer)),

@@ -69,3 +69,10 @@ KINDS: dict[str, Kind] = {
         count=lambda design: design.rows**0,
     ),
 }
+
+#: All that can be measured: beside the components of a design, the multiply-accumulate unit of its
+#: PEs alone, so that number formats can be compared without their scratchpads.
+MEASURED: dict[str, Kind] = {
+    **KINDS,
+    "mac": Kind(fields=(), events=("mac", "idle"), count=lambda design: 0 * design.rows),
+}

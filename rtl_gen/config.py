@@ -66,6 +66,14 @@ class AcceleratorConfig:
     def accumulator_bits(self) -> int:
         return self.arithmetic.accumulator_bits
 
+    @property
+    def mac_latency(self) -> int:
+        return self.arithmetic.mac_latency
+
+    @property
+    def has_zero(self) -> bool:
+        return self.arithmetic.has_zero
+
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> AcceleratorConfig:
         """Build from the keys of a YAML file; `arithmetic` is a name or a mapping of formats."""

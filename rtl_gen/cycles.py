@@ -14,9 +14,9 @@ from rtl_gen.components import Design
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Loops, Mapping
 
-#: Cycles from the last instruction of a pass to the last write of its sums, rows aside:
-#: feed, row, operands, product, sum out, then bank read, add, write (see hardware/bank.py).
-SETTLE = 6
+#: Cycles from the last instruction of a pass to the last write of its sums, rows and the latency
+#: of a MAC aside: feed, row, operands, sum out, then bank read, add, write (see hardware/bank.py).
+SETTLE = 5
 #: Cycles from the last step of the sender to the last beat taken from the output stream.
 OUTPUT_LATENCY = {"raw": 3, "quantized": 7}
 #: Cycles from the drain of a sum until its word may be read again: the shortest last slot.
@@ -31,7 +31,7 @@ def total_cycles(design: Design, layer: Layer, mapping: Mapping, bound: Loops) -
     groups, _ = counts(bound)
     passes, quantized = bound.passes, layer.output == "quantized"
     single = passes == 1
-    settle = design.rows + SETTLE
+    settle = settle_cycles(design)
 
     def length(send: bool, last: Any, follows: bool) -> Any:
         """Of a pass: whether it sends, is its group's last, and another follows."""
@@ -56,6 +56,11 @@ def total_cycles(design: Design, layer: Layer, mapping: Mapping, bound: Loops) -
         mapping.p + settle + mapping.f * sent_steps(mapping, bound) + OUTPUT_LATENCY[layer.output]
     )
     return design.columns + fill + first + inner + final + output
+
+
+def settle_cycles(design: Design) -> Any:
+    """Cycles until the last sums of a pass are in the banks."""
+    return design.rows + design.mac_latency + SETTLE
 
 
 def counts(bound: Loops) -> tuple[Any, Any]:
@@ -90,7 +95,7 @@ def _pass(
     """Cycles of one pass: f slots, each as long as the slowest of what runs beside it."""
     compute, column = slot_macs(mapping, bound), _delivery(mapping, bound)
     sent = sent_steps(mapping, bound) if send else 0
-    settled = mapping.p + design.rows + SETTLE + sent if send else 0
+    settled = mapping.p + settle_cycles(design) + sent if send else 0
     weights = parameters + (_weights(mapping, bound) if follows else 0)
 
     def delivered(new: Any, ahead: Any) -> Any:

@@ -11,7 +11,7 @@ from rtl_gen.errors import UserError
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Loops, Mapping, check_mapping, is_flat, loops
 from rtl_gen.memories import lanes, memories
-from rtl_gen.output_stage import OutputStage
+from rtl_gen.output_stage import OutputStage, field_of
 
 #: Version of the descriptor: of the fields, their meaning and their order.
 VERSION = 1
@@ -53,11 +53,14 @@ FIELDS: dict[str, tuple[int, str]] = {
     "tile_pitch": (17, "columns of the map between tiles"),
     "fold_pitch": (17, "columns of the map between the parts of the filter's width"),
     "map_width": (16, "columns of the map"),
-    "padding_code": (16, "input code of a column outside of the map"),
+    "padding_code": (
+        16,
+        "input code of a column outside of the map, its upper 16 bits if it has more",
+    ),
     "quantized": (1, "the output stage is on"),
     "zero_point": (16, "of the output, two's complement"),
-    "low": (16, "smallest output code, two's complement"),
-    "high": (16, "largest output code, two's complement"),
+    "low": (16, "smallest output code (its upper 16 bits if it has more)"),
+    "high": (16, "largest output code (its upper 16 bits if it has more)"),
 }
 
 
@@ -113,10 +116,12 @@ def descriptor(
     bound = loops(config, layer, mapping)
     values = _loop_fields(mapping, bound) | _channel_fields(layer, mapping, bound)
     values |= _map_fields(layer, mapping, bound)
-    values["padding_code"] = layer.padding_value % 2**config.activation_bits
+    fmt = config.arithmetic.activation
+    padding = layer.padding_value % 2**fmt.bits
+    values["padding_code"] = field_of(fmt, padding, "padding_value")
     values["quantized"] = int(stage is not None)
     for name in ("zero_point", "low", "high"):
-        values[name] = 0 if stage is None else getattr(stage, name) % 2**16
+        values[name] = 0 if stage is None else field_of(fmt, getattr(stage, name), name)
     for name, (bits, meaning) in FIELDS.items():
         if int(values[name]) >= 2**bits:
             raise UserError(

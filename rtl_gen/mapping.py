@@ -182,7 +182,7 @@ def rules(design: Design, layer: Layer, mapping: Mapping) -> tuple[tuple[Any, st
     stride = layer.stride // math.gcd(layer.stride, layer.dilation)
     tags = (mapping.e - 1) * np.minimum(1 if is_flat(layer) else stride, height) + height
     sums = 2 * memories(design)["psum_sram"].depth
-    whole = widest(layer)
+    whole, channels = widest(layer), layer.in_channels // layer.groups
     safe = Mapping(**{name: np.maximum(getattr(mapping, name), 1) for name in LETTERS})
     beats = mapping.q * mapping.r * _ceil(tags, lanes(design.bus_bits, design.activation_bits))
     rows, _, images = pixels(layer, safe)
@@ -223,6 +223,11 @@ def rules(design: Design, layer: Layer, mapping: Mapping) -> tuple[tuple[Any, st
             *(mapping.fold_width, layer.kernel_width),
         ),
         ((mapping.f == whole) | (not phased), "f must be a dilated layer's F/P", mapping.f, whole),
+        (
+            (channels % (safe.q * safe.r) == 0) | (np.asarray(design.has_zero) != 0),
+            "q*r must divide the channels where no word is a zero",
+            *(mapping.q * mapping.r, channels),
+        ),
     )
     positive = tuple(
         (getattr(mapping, name) >= 1, f"{name} must be at least 1", getattr(mapping, name), 1)

@@ -224,7 +224,8 @@ def golden(network: Network, config: AcceleratorConfig) -> Iterator[Outcome]:
 
     def run_layer(layer: Layer, ifmap: Codes, weights: Codes, stage: OutputStage) -> Codes:
         mapping = best_mapping(config, layer)
-        return stage.apply(golden_layer(config.arithmetic, layer, ifmap, weights, mapping))
+        sums = golden_layer(config.arithmetic, layer, ifmap, weights, mapping)
+        return stage.apply(config.arithmetic, sums)
 
     return forward(network, run_layer)
 

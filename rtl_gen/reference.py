@@ -39,31 +39,31 @@ def _check_codes(name: str, tensor: Codes, format_: Format) -> None:
 def golden_layer(
     arithmetic: Arithmetic, layer: Layer, ifmap: Codes, weights: Codes, mapping: Mapping
 ) -> Codes:
-    """Raw accumulators (N, M, E, F) of a layer.
+    """Codes of the raw accumulators (N, M, E, F) of a layer.
 
     Parameters
     ----------
     ifmap : activation codes (N, C, H, W).
     weights : weight codes (M, C / groups, R, S).
-    mapping : decides the order of additions, which matters where the accumulator saturates.
+    mapping : decides the order of additions, which matters where sums saturate or are rounded.
 
     Source: the definition of convolution; the order is that of `hardware/`: in a PE over taps
     then channels, down the column row by row, then pass by pass.
     """
     check_tensors(arithmetic, layer, ifmap, weights)
     values = arithmetic.activation.decode(ifmap)
-    zero = int(arithmetic.activation.decode(np.array([layer.padding_value]))[0])
+    zero = arithmetic.activation.decode(np.array([layer.padding_value]))[0]
     top, left, bottom, right = layer.padding
     padded = np.pad(values, [(0, 0), (0, 0), (top, bottom), (left, right)], constant_values=zero)
     filters = arithmetic.weight.decode(weights)
-    sum_up = _in_order if arithmetic.accumulator.saturating else _exact
+    sum_up = _in_order if arithmetic.accumulator.order_matters else _exact
     channels, outputs = (size // layer.groups for size in (layer.in_channels, layer.out_channels))
-    result = np.zeros(layer.ofmap_shape, dtype=np.int64)
+    result = np.zeros(layer.ofmap_shape, dtype=values.dtype)
     for image, group in np.ndindex(layer.batch, layer.groups):
         views = windows(layer, padded[image, group * channels : (group + 1) * channels])
         chosen = slice(group * outputs, (group + 1) * outputs)
         result[image, chosen] = sum_up(arithmetic, views, filters[chosen], mapping)
-    return result
+    return arithmetic.accumulator.encode(result)
 
 
 def windows(layer: Layer, values: Codes) -> Codes:
@@ -93,9 +93,9 @@ def _exact(arithmetic: Arithmetic, views: Codes, filters: Codes, mapping: Mappin
 
 
 def _in_order(arithmetic: Arithmetic, views: Codes, filters: Codes, mapping: Mapping) -> Codes:
-    """Sums in the hardware's order, saturated at every addition."""
+    """Sums in the hardware's order, saturated or rounded at every addition."""
     channels, height, width, rows, columns = views.shape
-    result = np.zeros((filters.shape[0], height, width), dtype=np.int64)
+    result = np.zeros((filters.shape[0], height, width), dtype=views.dtype)
     high, wide = rows // mapping.fold_height, columns // mapping.fold_width
     step = mapping.q * mapping.r
     for first_tap, first_row, start in itertools.product(
@@ -108,7 +108,8 @@ def _in_order(arithmetic: Arithmetic, views: Codes, filters: Codes, mapping: Map
             local = np.zeros_like(result)
             present = range(first, min(first + mapping.q, channels))
             for tap, channel in itertools.product(range(first_tap, first_tap + wide), present):
-                product = views[channel, :, :, row, tap] * filters[:, channel, row, tap, None, None]
+                weights = filters[:, channel, row, tap, None, None]
+                product = arithmetic.product(views[channel, :, :, row, tap], weights)
                 local = arithmetic.add(local, product)
             column = arithmetic.add(column, local)
         result = arithmetic.add(result, column)

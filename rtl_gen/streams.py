@@ -23,8 +23,11 @@ Beats = NDArray[np.uint8]
 
 
 def pack(codes: Codes, word_bits: int, bus_bits: int) -> Beats:
-    """Lay words (beats, lanes) of `word_bits` into beats of `bus_bits`."""
-    shifts = np.arange(word_bits, dtype=np.int64)
+    """Lay words (beats, lanes) of `word_bits` into beats of `bus_bits`.
+
+    Words of more than 63 bits come as Python's integers, in an array of objects.
+    """
+    shifts = np.arange(word_bits).astype(codes.dtype)
     bits = ((codes[..., None] >> shifts) & 1).astype(np.uint8)
     flat = bits.reshape(codes.shape[0], codes.shape[1] * word_bits)
     padded = np.zeros((codes.shape[0], bus_bits), dtype=np.uint8)
@@ -32,12 +35,11 @@ def pack(codes: Codes, word_bits: int, bus_bits: int) -> Beats:
     return np.packbits(padded, axis=1, bitorder="little")
 
 
-def unpack_signed(beats: Beats, word_bits: int, count: int) -> Codes:
-    """The `count` lowest words of each beat as signed numbers: (beats, count)."""
+def unpack(beats: Beats, word_bits: int, count: int) -> Codes:
+    """The `count` lowest words of each beat as unsigned numbers: (beats, count)."""
     bits = np.unpackbits(beats, axis=1, bitorder="little")[:, : word_bits * count]
     words = bits.reshape(beats.shape[0], count, word_bits).astype(np.int64)
     weights = np.left_shift(np.int64(1), np.arange(word_bits, dtype=np.int64))
-    weights[-1] = -weights[-1]
     return np.asarray(words @ weights, dtype=np.int64)
 
 
@@ -291,8 +293,10 @@ def _sent_words(
 ) -> Codes:
     """The sender's steps, (steps, count): a beat each, or several that share one."""
     if layer.output == "raw":
-        return unpack_signed(beats, config.accumulator_bits, count)
+        words = unpack(beats, config.accumulator_bits, count)
+        return config.arithmetic.accumulator.from_bits(words)
     ways = int(packed(config))
-    words = unpack_signed(beats, config.activation_bits, count * ways)
+    words = unpack(beats, config.activation_bits, count * ways)
+    words = config.arithmetic.activation.from_bits(words)
     steps = words.reshape(-1, int(word_beats(config, layer, bound)) * ways, count)
     return steps[:, : int(bound.output_groups)].reshape(-1, count)

@@ -46,7 +46,7 @@ def run_cocotb(
     ----------
     design : a component, or Verilog that contains `toplevel`.
     toplevel : module name; the name that a component is emitted under.
-    test_module : dotted name of the simulator's side, "tests.rtl_gen.hardware.cocotb_mac".
+    test_module : dotted name of the simulator's side, "tests.rtl_gen.hardware.cocotb_core".
     folder : where the Verilog, the build and the logs go; pytest's tmp_path.
     seed : what cocotb seeds `random` with.
     optimize : of the C++ compiler for the design itself: "-O0" builds faster, "-O2" runs faster.

@@ -1,4 +1,4 @@
-"""Two's complement integers, int2 to int16."""
+"""Integers: two's complement, int2 to int16, and unsigned, uint1 to uint16."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ MAX_BITS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegerFormat:
-    """Signed integers of `bits` bits; a code is the value itself.
+    """Integers of `bits` bits; a code is the value itself.
 
     Quantizing rounds to nearest, ties to even, then clips. The scale chosen from data maps the
-    largest magnitude to 2**(bits-1) - 1, so the most negative value comes from given scales only.
+    largest magnitude to the largest value, so the most negative one comes from given scales only.
     """
 
     bits: int
+    signed: bool = True
 
     def __post_init__(self) -> None:
-        if not MIN_BITS <= self.bits <= MAX_BITS:
+        low = MIN_BITS if self.signed else 1
+        if not low <= self.bits <= MAX_BITS:
+            kind = "int" if self.signed else "uint"
             raise UserError(
-                f"integer format must be int{MIN_BITS} to int{MAX_BITS}, not {self.name!r}"
+                f"integer format must be {kind}{low} to {kind}{MAX_BITS}, not {self.name!r}"
             )
 
     @property
     def name(self) -> str:
-        return f"int{self.bits}"
+        return f"{'' if self.signed else 'u'}int{self.bits}"
 
     @property
     def label(self) -> str:
@@ -41,17 +44,21 @@ class IntegerFormat:
 
     @property
     def minimum(self) -> int:
-        return -(1 << self.bits - 1)
+        return -(1 << self.bits - 1) if self.signed else 0
 
     @property
     def maximum(self) -> int:
-        return (1 << self.bits - 1) - 1
+        return (1 << self.bits - self.signed) - 1
 
     def values(self) -> Integers:
         return np.arange(self.minimum, self.maximum + 1, dtype=np.int64)
 
     def codes(self) -> Integers:
         return self.values()
+
+    def from_bits(self, patterns: ArrayLike) -> Integers:
+        words = np.asarray(patterns, dtype=np.int64)
+        return np.where(words > self.maximum, words - (1 << self.bits), words)
 
     def encode(self, values: ArrayLike) -> Integers:
         integers = as_integers(f"{self.name} values", values)
@@ -63,6 +70,13 @@ class IntegerFormat:
         check_range(f"{self.name} codes", integers, self.minimum, self.maximum)
         return integers
 
-    def quantize(self, real: ArrayLike, scale: float | None = None) -> tuple[Integers, float]:
-        quotient, scale = scaled(real, scale, self.maximum)
-        return np.clip(np.rint(quotient), self.minimum, self.maximum).astype(np.int64), scale
+    def quantize(
+        self,
+        real: ArrayLike,
+        scale: ArrayLike | None = None,
+        axis: int | tuple[int, ...] | None = None,
+    ) -> tuple[Integers, object]:
+        quotient, used = scaled(real, scale, self.maximum, axis)
+        np.rint(quotient, out=quotient)
+        np.clip(quotient, self.minimum, self.maximum, out=quotient)
+        return quotient.astype(np.int64), used

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl_gen.formats import Accumulator
+from rtl_gen.formats import IntegerAccumulator
 
 
 class AccumulatorAdder(wiring.Component):
@@ -26,7 +26,7 @@ class AccumulatorAdder(wiring.Component):
     right: Signal
     total: Signal
 
-    def __init__(self, accumulator: Accumulator, right_bits: int | None = None) -> None:
+    def __init__(self, accumulator: IntegerAccumulator, right_bits: int | None = None) -> None:
         self._accumulator = accumulator
         shape = signed(accumulator.bits)
         right_shape = signed(right_bits or accumulator.bits)

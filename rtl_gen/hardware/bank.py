@@ -1,6 +1,6 @@
 """Bank: the data path between a column's sums and its two partial-sum memories."""
 
-from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -72,7 +72,7 @@ class Bank(wiring.Component):
         super().__init__(
             {
                 "control": In(bank_control()),
-                "chain": In(signed(bits)),
+                "chain": In(unsigned(bits)),
                 "even_read": In(unsigned(bits)),
                 "odd_read": In(unsigned(bits)),
                 "even_write": Out(unsigned(bits)),
@@ -92,8 +92,8 @@ class Bank(wiring.Component):
         m = Module()
         m.submodules.adder = adder = adder_for(self.config.arithmetic)
         bits = self.config.accumulator_bits
-        arrived = Signal(signed(bits))
-        kept = Signal(signed(bits))
+        arrived = Signal(bits)
+        kept = Signal(bits)
         with m.If(self.control.capture & self.active):
             m.d.sync += [
                 arrived.eq(self.chain),

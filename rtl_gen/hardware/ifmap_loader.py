@@ -1,6 +1,6 @@
 """Ifmap loader: delivers columns of the input map to the PEs, from the stream or the buffer."""
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -190,4 +190,7 @@ class IfmapLoader(wiring.Component):
         with m.If(from_stream):
             m.d.comb += self.out.ifmap_data.eq(self.beats.payload)
         with m.Elif(present):
-            m.d.comb += self.out.ifmap_data.eq(layer.padding_code[:bits].replicate(count))
+            # Of a code of more bits than the field, the upper ones.
+            below = max(bits - len(layer.padding_code), 0)
+            code = Cat(Const(0, below), layer.padding_code)[:bits]
+            m.d.comb += self.out.ifmap_data.eq(code.replicate(count))

@@ -74,7 +74,7 @@ def instruction(config: AcceleratorConfig) -> wiring.Signature:
 
 
 def late(config: AcceleratorConfig) -> wiring.Signature:
-    """The part of an instruction that acts two cycles later, when the product is ready."""
+    """The part of an instruction that acts later, when the product is ready."""
     return wiring.Signature(
         {
             "accumulate": Out(1),

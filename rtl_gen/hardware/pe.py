@@ -1,6 +1,6 @@
 """Processing element: three scratchpads around a MAC."""
 
-from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,8 +13,9 @@ from rtl_gen.hardware.scratchpad import Scratchpad
 class ProcessingElement(wiring.Component):
     """One-dimensional convolution: rows of p filters over q channels of a sliding window.
 
-    Pipeline of one MAC: scratchpads are read in the cycle of `mac`, the product is formed in
-    the next, and in the one after that `accumulate` adds it to a partial sum. One MAC a cycle.
+    Pipeline of one MAC: scratchpads are read in the cycle of `mac`, the product is formed in the
+    L next (L being the arithmetic's `mac_latency`), and in the one after them `accumulate` adds
+    it to a partial sum. One MAC a cycle.
 
     Members
     -------
@@ -22,7 +23,7 @@ class ProcessingElement(wiring.Component):
     activation, ifmap_write, ifmap_write_address : a word for the ring of input columns.
     weight, weight_write, weight_write_address : a word of the filter rows.
     mac : read both operands, at ifmap_read_address and weight_read_address.
-    accumulate, first, psum_address : two cycles later; `first` starts the sum from the product.
+    accumulate, first, psum_address : L + 1 cycles later; `first` starts the sum from the product.
     drain : psum_out becomes psum_in plus the sum's old value, at the end of the cycle.
     """
 
@@ -61,8 +62,8 @@ class ProcessingElement(wiring.Component):
                 "first": In(1),
                 "drain": In(1),
                 "psum_address": In(address_bits(config.psum_words)),
-                "psum_in": In(signed(config.accumulator_bits)),
-                "psum_out": Out(signed(config.accumulator_bits)),
+                "psum_in": In(unsigned(config.accumulator_bits)),
+                "psum_out": Out(unsigned(config.accumulator_bits)),
             }
         )
 
@@ -96,7 +97,7 @@ class ProcessingElement(wiring.Component):
             m.d.sync += [activation.eq(ifmap.read_data), weight_operand.eq(weight.read_data)]
         m.d.comb += [mac.activation.eq(activation), mac.weight.eq(weight_operand)]
 
-        stored = psum.read_data.as_signed()
+        stored = psum.read_data
         m.d.comb += [
             psum.write_address.eq(self.psum_address),
             psum.read_address.eq(self.psum_address),

@@ -2,19 +2,17 @@
 
 from typing import Any
 
-from amaranth import Array, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_gen.config import AcceleratorConfig
+from rtl_gen.hardware.mac import output_for
 from rtl_gen.memories import MULTIPLIER_BITS, SHIFT_BITS, lanes, memories
-
-#: The multiplier is multiplied in two halves, to shorten the path.
-HALF = MULTIPLIER_BITS // 2
 
 
 class Requantizer(wiring.Component):
-    """clamp(round_half_even((sum + bias) * multiplier / 2**shift) + zero_point, low, high).
+    """The output stage over neighbouring sums, a lane each (`mac.output_for`).
 
     Bit-exact with `rtl_gen.output_stage.OutputStage.apply`. Latency from `sums` to `beat`: 2
     cycles raw, 6 quantized (all of them only while `advance` is high).
@@ -100,40 +98,12 @@ class Requantizer(wiring.Component):
         self, m: Module, lane: int, taken: Any, bias: Any, multiplier: Signal, shift: Signal
     ) -> Any:
         """One sum through the pipeline; returns the output code, still to be registered."""
-        bits = self.config.accumulator_bits
-
-        def register(name: str, width: int) -> Signal:
-            return Signal(signed(width), name=f"{name}_{lane}", reset_less=True)
-
-        biased = register("biased", bits + 1)
-        low, high = (
-            register("low_product", bits + 1 + HALF),
-            register("high_product", bits + 1 + HALF),
-        )
-        product = register("product", bits + 1 + MULTIPLIER_BITS)
-        rounded = register("rounded", len(product) + 1)
-        with m.If(self.advance):
-            m.d.sync += [
-                biased.eq(taken.as_signed() + bias.as_signed()),
-                low.eq(biased * multiplier[:HALF]),
-                high.eq(biased * multiplier[HALF:]),
-                product.eq(low + (high << HALF)),
-                rounded.eq(self._rounded(m, product, shift)),
-            ]
-        code = Signal(signed(len(rounded) + 1), name=f"code_{lane}")
-        least, most = self.low.as_signed(), self.high.as_signed()
-        m.d.comb += code.eq(rounded + self.zero_point.as_signed())
-        clamped = Mux(code < least, least, Mux(code > most, most, code))
-        return clamped[: self.config.activation_bits]
-
-    def _rounded(self, m: Module, product: Signal, shift: Signal) -> Any:
-        """product / 2**shift to the nearest integer, halves to the even one."""
-        # One bit below the point stays for the half; all others only matter as a whole.
-        floor_and_half = Cat(0, product).as_signed() >> shift
-        floor, half = floor_and_half >> 1, floor_and_half[0]
-        below = Cat(*(shift > i + 1 for i in range(len(product))))
-        sticky = (product & below).any()
-        return floor + (half & (sticky | floor[0]))
+        m.submodules[f"lane_{lane}"] = one = output_for(self.config.arithmetic)
+        m.d.comb += [one.sum.eq(taken), one.bias.eq(bias), one.multiplier.eq(multiplier)]
+        m.d.comb += [one.shift.eq(shift), one.advance.eq(self.advance)]
+        for name in ("zero_point", "low", "high"):
+            m.d.comb += getattr(one, name).eq(getattr(self, name))
+        return one.code
 
     def _pack(self, m: Module, codes: Any, flags: Signal) -> None:
         """Lay a step's codes beside those of the steps before, until the beat is full or ends."""

@@ -21,7 +21,8 @@ class NetworkRow(wiring.Component):
     Members
     -------
     above : the instruction of the row above; here : the same a cycle later, for this row.
-    late : the part of `here` that acts two cycles later still.
+    late : the part of `here` that acts when the product is there: after its operands have been
+        read and multiplied.
     kernel_rows, sets : R and r of the layer.
     set_index, tap : this row's coordinates: row set and filter row, g * R + i being its number.
     next_set_index, next_tap : those of the row below (registered: they settle row by row).
@@ -72,16 +73,19 @@ class NetworkRow(wiring.Component):
                     if name not in ("load_weight", "load_ifmap", "mac", "drain"):
                         m.d.sync += getattr(here, name).eq(getattr(above, name))
 
-        middle = late(self.config).create()
-        pairs = (
-            ("accumulate", "mac"),
-            *((name, name) for name in late(self.config).members if name != "accumulate"),
-        )
-        for name, source in pairs:
-            m.d.sync += [
-                getattr(middle, name).eq(getattr(here, source)),
-                getattr(out, name).eq(getattr(middle, name)),
-            ]
+        # A cycle to read the operands, then those of the MAC.
+        stages = [
+            *(
+                late(self.config).create(path=(f"late_{i}",))
+                for i in range(self.config.mac_latency)
+            ),
+            out,
+        ]
+        for name in late(self.config).members:
+            before = getattr(here, "mac" if name == "accumulate" else name)
+            for stage in stages:
+                m.d.sync += getattr(stage, name).eq(before)
+                before = getattr(stage, name)
 
         last = self.tap + 1 == self.kernel_rows
         m.d.sync += self.next_tap.eq(self.tap + 1)

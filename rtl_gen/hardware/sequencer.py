@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_gen.config import AcceleratorConfig
-from rtl_gen.cycles import BANK_TURNAROUND, SETTLE
+from rtl_gen.cycles import BANK_TURNAROUND, settle_cycles
 from rtl_gen.descriptor import FIELDS
 from rtl_gen.hardware.counter import Counter, flags, nested
 from rtl_gen.hardware.ifmap_loader import POSITION, upcoming
@@ -127,7 +127,7 @@ class Sequencer(wiring.Component):
                 m.next = "SETTLE"
             with m.State("SETTLE"):  # the last sums reach the banks
                 m.d.comb += self.final.eq(1)
-                with m.If(self._waited(m, "settle", self.config.rows + SETTLE)):
+                with m.If(self._waited(m, "settle", settle_cycles(self.config))):
                     m.d.comb += self.send.eq(1)
                     m.next = "SEND"
             with m.State("SEND"):
@@ -299,7 +299,7 @@ class Sequencer(wiring.Component):
 
         The sums of the last column still leave in slot 0: it waits until they are in the banks.
         """
-        latency = self.config.rows + SETTLE
+        latency = settle_cycles(self.config)
         waited = Signal(range(self.config.psum_words + latency + 1))
         begun = Signal(name="send_begun")
         with m.If(self.sends & ~begun):

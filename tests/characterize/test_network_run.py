@@ -54,7 +54,7 @@ def stand_in(spoiled: str = "", spoil: Spoil = lambda run: run) -> Callable[...,
         progress(cycles // 2, cycles)
         progress(cycles, cycles)
         run = Run(
-            ofmap=stage.apply(sums),
+            ofmap=stage.apply(config.arithmetic, sums),
             cycles=cycles,
             input_stalls=0,
             output_stalls=0,

@@ -21,6 +21,7 @@ from characterize.regression import (
 from characterize.simulation import STALLS, Run
 from quidam.verify import SMALL, TYPES
 from rtl_gen.config import AcceleratorConfig
+from rtl_gen.formats import CATALOGUE
 from rtl_gen.layer import Layer
 from rtl_gen.mapper import check
 from rtl_gen.mapping import Mapping, check_mapping, is_flat
@@ -139,8 +140,10 @@ def test_random_stages_let_codes_differ(name: str) -> None:
         stage.check(numbers, layer)
         plan = schedule(verified(name), layer)
         sums = golden_layer(numbers, layer, *random_tensors(numbers, layer, seed), plan.mapping)
-        codes = stage.apply(sums)
-        spread.append(np.mean((codes > stage.low) & (codes < stage.high)))
+        codes = stage.apply(numbers, sums)
+        values = numbers.activation.decode(codes)
+        low, high = numbers.activation.decode([stage.low, stage.high])
+        spread.append(np.mean((values > low) & (values < high)))
     assert len(spread) > 10
     assert np.mean(spread) > 0.2
 
@@ -224,6 +227,12 @@ def test_adversarial_shapes_agree(shape: str, config: str) -> None:
 @pytest.mark.parametrize("name", TYPES)
 def test_many_random_layers_agree(name: str) -> None:
     agree(verified(name), cases=144, seed=11)
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("name", [name for names in CATALOGUE.values() for name in names])
+def test_every_format_runs_layers(name: str) -> None:
+    agree(verified(name, rows=3, columns=3), cases=12, seed=13)
 
 
 #: Other arrays: Eyeriss's own, all rows and columns to the limits, buffers of a few words.

@@ -52,7 +52,7 @@ def checked(
     run = simulate(config, layer, ifmap, weights, stage=stage, mapping=mapping, **options)
     golden = golden_layer(config.arithmetic, layer, ifmap, weights, run.schedule.mapping)
     if stage is not None:
-        golden = stage.apply(golden)
+        golden = stage.apply(config.arithmetic, golden)
     assert mismatches(run, golden) == ()
     return run
 
@@ -169,7 +169,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"layer": QUANTIZED, "stage": replace(STAGE, bias=NUMBERS + 512)},
-        "bias must be from -512 to 511, not 512",
+        "bias: 10-bit sums must be -512 to 511, not 512",
     ),
     (
         {"layer": QUANTIZED, "stage": replace(STAGE, multiplier=NUMBERS - 1)},
@@ -181,7 +181,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"layer": QUANTIZED, "stage": replace(STAGE, high=32)},
-        "high must be from -32 to 31, not 32",
+        "high: int6 codes must be -32 to 31, not 32",
     ),
     ({"layer": QUANTIZED, "stage": replace(STAGE, low=2)}, "low must be at most high (1), not 2"),
 ]

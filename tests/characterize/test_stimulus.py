@@ -24,7 +24,7 @@ from characterize.stimulus_layer import (
 from characterize.trace import RESET_CYCLES
 from characterize.traces_control import layer_run
 from rtl_gen.backend.names import port_name
-from rtl_gen.components import KINDS
+from rtl_gen.components import MEASURED
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.cycles import OUTPUT_LATENCY
 from rtl_gen.descriptor import FIELDS
@@ -42,7 +42,7 @@ PARAMETERS = {
 
 
 def config_for(component: str, arithmetic: str = ARITHMETIC) -> AcceleratorConfig:
-    fields = KINDS[component].fields
+    fields = MEASURED[component].fields
     return component_config(component, arithmetic, {name: PARAMETERS[name] for name in fields})
 
 
@@ -62,7 +62,7 @@ def signed(words: list[int], bits: int) -> Array:
     return np.array([word - (word >> bits - 1 << bits) for word in words])
 
 
-@pytest.mark.parametrize("component", KINDS)
+@pytest.mark.parametrize("component", MEASURED)
 def test_every_port_and_every_event_of_a_component(component: str) -> None:
     stimulus, _ = made(component)
     hardware = hardware_for(component, config_for(component))
@@ -73,7 +73,7 @@ def test_every_port_and_every_event_of_a_component(component: str) -> None:
     for bits in (*stimulus.inputs.values(), *stimulus.outputs.values()):
         assert bits.dtype == np.uint64
         assert len(bits) == cycles
-    assert set(stimulus.events) == set(KINDS[component].events)
+    assert set(stimulus.events) == set(MEASURED[component].events)
     happening = np.array(list(stimulus.events.values()))
     assert happening.any(axis=1).all(), "every event happens"
     assert happening.sum(axis=0).max() == 1, "one at a time"
@@ -82,7 +82,7 @@ def test_every_port_and_every_event_of_a_component(component: str) -> None:
     assert stimulus.checked == sum(1 << lane for lane in CHECKED)
 
 
-@pytest.mark.parametrize("component", KINDS)
+@pytest.mark.parametrize("component", MEASURED)
 def test_an_idle_component_moves_nothing(component: str) -> None:
     stimulus, _ = made(component)
     idle = np.flatnonzero(stimulus.events["idle"])
@@ -208,7 +208,7 @@ def test_a_collector_sends_the_codes_of_its_sums() -> None:
         got = signed([beat % 256 for beat in beats], 8)
         ours = context.final[:, lane].reshape(-1, context.mapping.p).T
         stage = output_stage(config, ours)
-        codes = stage.apply(ours[None, :, :, None])[0, :, :, 0].T.ravel()
+        codes = stage.apply(config.arithmetic, ours[None, :, :, None])[0, :, :, 0].T.ravel()
         np.testing.assert_array_equal(got, codes[:sums])
         assert len(set(got.tolist())) > 8
 
@@ -262,7 +262,7 @@ def test_the_control_takes_the_layer_and_starts_it() -> None:
 @pytest.mark.parametrize(
     ("component", "parameters", "message"),
     [
-        ("mac", {}, "component must be one of pe, node, row, bank, collector, controller, control"),
+        ("psum", {}, "component must be one of pe, node, row, bank, collector, controller, "),
         ("node", {}, "parameters of node must be bus_bits, not "),
         ("bank", {"rows": 3}, "parameters of bank must be , not rows"),
     ],
@@ -305,3 +305,30 @@ def test_bits_of_another_width_are_refused() -> None:
 def test_held_values_stay_until_the_next() -> None:
     valid = np.array([False, True, False, True, False])
     assert held(np.array([9, 1, 2, 3, 4]), valid).tolist() == [9, 1, 1, 3, 3]
+
+
+@pytest.mark.parametrize("arithmetic", ["int8", "lightpe1", "fp8_e4m3"])
+def test_a_mac_multiplies_what_its_pe_does(arithmetic: str) -> None:
+    """The sums of its products are those of the layer; the RTL gives each of them."""
+    stimulus, context = made("mac", arithmetic)
+    numbers, fields, latency = context.config.arithmetic, context.fields, context.config.mac_latency
+    start = RESET_CYCLES + latency
+    first, sums = np.flatnonzero(fields["first"]), set()
+    for lane in CHECKED:
+        found = [
+            lane_of(stimulus.inputs[name], lane) for name in ("activation", "weight", "addend")
+        ]
+        activations, weights = (
+            fmt.from_bits(words[RESET_CYCLES:][: context.cycles])
+            for fmt, words in zip((numbers.activation, numbers.weight), found[:2], strict=True)
+        )
+        kept = numbers.accumulator
+        addends = kept.decode(kept.from_bits(found[2][start:][: context.cycles]))
+        totals = numbers.add(addends, numbers.multiply(activations, weights))
+        got = kept.from_bits(lane_of(stimulus.outputs["total"], lane)[start:][: context.cycles])
+        at_work = fields["mac"] != 0
+        np.testing.assert_array_equal(got[at_work], kept.encode(totals)[at_work])
+        assert (addends[first] == 0).all()
+        sums |= set(totals[at_work].tolist())
+    assert len(sums) > 100
+    assert stimulus.events["mac"].any()

@@ -13,6 +13,7 @@ from explore.designs import Designs
 from explore.space import Space, load_space, space_from_mapping
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig
 from rtl_gen.errors import UserError
+from rtl_gen.formats import ARITHMETICS
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -96,7 +97,8 @@ def test_designs_become_configs() -> None:
     config = designs.config(1)
     assert isinstance(designs, Designs)
     assert config.arithmetic == designs.arithmetic
-    for name in (*INTEGER_FIELDS, "activation_bits", "weight_bits", "accumulator_bits"):
+    bits = ("activation_bits", "weight_bits", "accumulator_bits")
+    for name in (*INTEGER_FIELDS, *bits, "mac_latency", "has_zero"):
         assert getattr(config, name) == getattr(designs, name)[1]
 
 
@@ -149,5 +151,5 @@ def test_a_missing_field_is_named() -> None:
 
 def test_the_demo_space_is_large_enough() -> None:
     space = load_space(REPOSITORY / "examples" / "spaces" / "demo.yaml")
-    assert [one.name for one in space.arithmetics] == ["int16", "int8", "lightpe1", "lightpe2"]
+    assert tuple(one.name for one in space.arithmetics) == ARITHMETICS
     assert len(rows(space)[0]) >= 20_000

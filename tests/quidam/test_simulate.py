@@ -110,7 +110,7 @@ def test_a_quantized_layer_from_files_to_a_file(
     with np.load(tmp_path / "out.npz") as saved:
         mapping = schedule(config, layer).mapping
         sums = golden_layer(config.arithmetic, layer, ifmap, weights, mapping)
-        np.testing.assert_array_equal(saved["ofmap"], stage.apply(sums))
+        np.testing.assert_array_equal(saved["ofmap"], stage.apply(config.arithmetic, sums))
         assert stage.low <= saved["ofmap"].min() < saved["ofmap"].max() <= stage.high
 
 

@@ -19,9 +19,11 @@ from quidam import simulate as verb
 from quidam.main import main
 from quidam.simulate import STAGE, load_tensors
 from rtl_gen.errors import UserError
+from rtl_gen.formats import arithmetic
 from rtl_gen.layer import Layer
 from tests.rtl_gen.small import SMALL, small
 
+INT8 = arithmetic("int8")
 RAW = Layer(
     name="conv1", kind="conv", in_channels=4, in_height=5, in_width=8, out_channels=6, stride=2
 )
@@ -43,7 +45,7 @@ def tensors(layer: Layer) -> dict[str, Any]:
 def test_what_was_saved_is_read(tmp_path: Path, layer: Layer) -> None:
     saved = tensors(layer)
     np.savez_compressed(tmp_path / "in.npz", **saved)
-    ifmap, weights, stage = load_tensors(str(tmp_path / "in.npz"), layer)
+    ifmap, weights, stage = load_tensors(str(tmp_path / "in.npz"), INT8, layer)
     np.testing.assert_array_equal(ifmap, saved["ifmap"])
     np.testing.assert_array_equal(weights, saved["weights"])
     assert (stage is None) == (layer is RAW)
@@ -78,7 +80,7 @@ def test_archives_that_hold_something_else(
     held = {**tensors(layer), **change}
     np.savez(tmp_path / "in.npz", **{name: one for name, one in held.items() if one is not None})
     with pytest.raises(UserError, match=f"{re.escape(message)}$"):
-        load_tensors(str(tmp_path / "in.npz"), layer)
+        load_tensors(str(tmp_path / "in.npz"), INT8, layer)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +95,12 @@ def test_archives_that_hold_something_else(
         (QUANTIZED, {"bias": CODES[:5]}, "bias must be of shape (6,), not (5,)"),
         (QUANTIZED, {"multiplier": CODES + 65535}, "multiplier must be from 0 to 65535, not 65536"),
         (QUANTIZED, {"shift": CODES - 1}, "shift must be from 0 to 63, not -1"),
-        (QUANTIZED, {"bias": CODES + 2**31}, "bias must be from -2147483648 to 2147483647, not"),
-        (QUANTIZED, {"high": np.array(300)}, "high must be from -128 to 127, not 300"),
+        (
+            QUANTIZED,
+            {"bias": CODES + 2**31},
+            "bias: 32-bit sums must be -2147483648 to 2147483647, not",
+        ),
+        (QUANTIZED, {"high": np.array(300)}, "high: int8 codes must be -128 to 127, not 300"),
         (QUANTIZED, {"low": np.array(101)}, "low must be at most high (100), not 101"),
     ],
 )
@@ -133,7 +139,7 @@ def test_a_truncated_archive_is_refused_wherever_it_ends(
     for length in range(len(content)):
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match=r"in\.npz must be a readable npz"):
-            load_tensors(str(path), RAW)
+            load_tensors(str(path), INT8, RAW)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -150,7 +156,7 @@ def test_a_damaged_archive_is_refused_or_read_as_it_was(
             damaged[place] ^= change
             path.write_bytes(damaged)
             try:
-                ifmap, weights, _ = load_tensors(str(path), RAW)
+                ifmap, weights, _ = load_tensors(str(path), INT8, RAW)
             except UserError:
                 refused += 1
                 continue
@@ -164,22 +170,22 @@ def test_files_that_are_no_archives(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "in.npz").write_bytes(content)
     for name in ("in.npz", "gone.npz"):
         with pytest.raises(UserError, match=rf"{name} must be a readable npz"):
-            load_tensors(str(tmp_path / name), RAW)
+            load_tensors(str(tmp_path / name), INT8, RAW)
 
 
 def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
     objects = np.array([{"a": 1}], dtype=object)
     np.savez(tmp_path / "in.npz", ifmap=objects, weights=objects)
     with pytest.raises(UserError, match=r"must be a readable npz .*allow_pickle=False"):
-        load_tensors(str(tmp_path / "in.npz"), RAW)
+        load_tensors(str(tmp_path / "in.npz"), INT8, RAW)
 
 
 def test_a_single_array_is_no_archive(tmp_path: Path) -> None:
     np.save(tmp_path / "in.npy", np.zeros(3, int))
     with pytest.raises(UserError, match=r"in\.npy must be an npz archive, not one array"):
-        load_tensors(str(tmp_path / "in.npy"), RAW)
+        load_tensors(str(tmp_path / "in.npy"), INT8, RAW)
     with zipfile.ZipFile(tmp_path / "raw.npz", "w") as file:
         for name in ("ifmap", "weights"):
             file.writestr(name, b"no array")
     with pytest.raises(UserError, match="ifmap must hold encoded integers"):
-        load_tensors(str(tmp_path / "raw.npz"), RAW)
+        load_tensors(str(tmp_path / "raw.npz"), INT8, RAW)

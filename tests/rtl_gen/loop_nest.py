@@ -30,8 +30,9 @@ from tests.rtl_gen.jobs import (
     weights,
 )
 
-#: Cycles after the last sum was drained until all are back in their memories, rows aside.
-SETTLE = 6
+#: Cycles after the last sum was drained until all are back in their memories, rows and the latency
+#: of a MAC aside.
+SETTLE = 5
 #: Cycles from the last step of the sender to the last beat: raw, quantized.
 OUTPUT_LATENCY = (3, 7)
 
@@ -94,7 +95,7 @@ def walk(
             break
         before, now = now, following
     yield from (Step(phase="flush", mac=mac) for mac in flush(layer, now))
-    yield from [Step(phase="settle")] * (config.rows + SETTLE)
+    yield from [Step(phase="settle")] * (config.rows + config.mac_latency + SETTLE)
     final = Engine(sends(layer, now.group, range(layer["sum_words"])))
     while not final.done:
         yield Step(phase="send", send=final.advance(stalls=rules.stalls))
@@ -119,7 +120,7 @@ def sender(config: AcceleratorConfig, layer: Descriptor, now: Pass, column: int)
     if now.in_group > 0 or now.number == 0:
         return Engine()
     words = range(column * layer["filters"], (column + 1) * layer["filters"])
-    wait = 0 if column else layer["filters"] + config.rows + SETTLE
+    wait = 0 if column else layer["filters"] + config.rows + config.mac_latency + SETTLE
     return Engine(sends(layer, now.group - 1, words), delay=wait)
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
+from characterize.regression import random_stage
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig, legal, psum_sram_depth
 from rtl_gen.errors import UserError
-from rtl_gen.formats import Arithmetic, arithmetic
+from rtl_gen.formats import Arithmetic, FloatFormat, Format, arithmetic
 from rtl_gen.layer import Layer
 from rtl_gen.mapper import best_mapping, check
 from rtl_gen.mapping import Mapping, check_mapping, is_phased, widest
@@ -125,10 +126,15 @@ def convolutions(draw: st.DrawFn, config: AcceleratorConfig, most: int) -> dict[
         "padding": padding,
         "dilation": dilation,
         "groups": groups,
-        "padding_value": draw(
-            st.one_of(st.just(0), st.integers(activation.minimum, activation.maximum))
-        ),
+        "padding_value": draw(st.one_of(st.just(0), _padding(activation))),
     }
+
+
+def _padding(activation: Format) -> st.SearchStrategy[int]:
+    """Codes whose lower bits, beyond 16, are zeros."""
+    if isinstance(activation, FloatFormat):
+        return st.sampled_from(activation.encode([1.0, -2.0, 0.5]).tolist())
+    return st.integers(activation.minimum, activation.maximum)
 
 
 @st.composite
@@ -136,6 +142,8 @@ def stages(draw: st.DrawFn, arithmetic: Arithmetic, layer: Layer) -> OutputStage
     """An output stage of any numbers, ties and clamped codes among them; None for a raw layer."""
     if layer.output == "raw":
         return None
+    if arithmetic.is_float:
+        return random_stage(arithmetic, layer, draw(st.integers(0, 999)))
     sums, codes = arithmetic.accumulator, arithmetic.activation
     multipliers = st.one_of(st.integers(0, 2**16 - 1), st.sampled_from([2**n for n in range(16)]))
     shifts = st.one_of(st.integers(0, 63), st.integers(0, 2 * codes.bits))
@@ -212,7 +220,8 @@ def mapped(
 
 def table(designs: Sequence[AcceleratorConfig]) -> Any:
     """The designs as a table, one int64 array a field: what the explorer hands to `schedule`."""
-    names = (*INTEGER_FIELDS, "activation_bits", "weight_bits", "accumulator_bits")
+    bits = ("activation_bits", "weight_bits", "accumulator_bits")
+    names = (*INTEGER_FIELDS, *bits, "mac_latency", "has_zero")
     result = SimpleNamespace(
         **{name: np.array([getattr(design, name) for design in designs]) for name in names}
     )

@@ -56,7 +56,7 @@ class Case:
         """What came out of the streams alone is what the golden layer says."""
         golden = golden_layer(self.config.arithmetic, self.layer, *self.tensors(), self.mapping)
         if self.stage is not None:
-            golden = self.stage.apply(golden)
+            golden = self.stage.apply(self.config.arithmetic, golden)
         got = streams.ofmap(self.config, self.layer, self.mapping, model.outputs)
         np.testing.assert_array_equal(got, golden)
 

@@ -126,7 +126,7 @@ def test_a_config_of_other_formats_or_too_small_is_refused(digits: Network) -> N
         check_network(AcceleratorConfig.from_mapping({**fields, "arithmetic": "lightpe2"}), digits)
     # A bias of 17 bits.
     with pytest.raises(
-        UserError, match=r"^step .conv1.: bias must be from -32768 to 32767, not 39457$"
+        UserError, match=r"^step .conv1.: bias: 16-bit sums must be -32768 to 32767, not 39457$"
     ):
         check_network(AcceleratorConfig.from_mapping({**fields, "arithmetic": "int8a16"}), digits)
 
@@ -211,7 +211,7 @@ def test_steps_that_make_no_network(files: Path, change: Change, message: str) -
         ("conv1.weights", np.full((8, 1, 3, 3), 128), "weights: int8 codes must be -128 to 127"),
         ("conv2.bias", np.zeros(8, int), "step 'conv2': bias must be of shape (16,), not (8,)"),
         ("conv2.shift", np.full(16, 64), "step 'conv2': shift must be from 0 to 63, not 64"),
-        ("conv2.low", np.array(-129), "step 'conv2': low must be from -128 to 127, not -129"),
+        ("conv2.low", np.array(-129), "'conv2': low: int8 codes must be -128 to 127, not -129"),
         ("residual.multipliers", np.zeros(3, int), "must be two numbers, not of shape (3,)"),
         ("residual.zero_points", np.zeros(2, int), "zero points must be those of the inputs, ("),
         ("residual.shift", np.array(-1), "step 'residual': shift must be from 0 to 63, not -1"),

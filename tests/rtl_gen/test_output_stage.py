@@ -17,6 +17,7 @@ from rtl_gen.formats import arithmetic
 from rtl_gen.layer import Layer
 from rtl_gen.output_stage import OutputStage
 
+INT16 = arithmetic("int16")
 #: The widest accumulator there is, and one beyond: a sum plus a bias.
 WIDEST = st.integers(-(2**48), 2**48 - 1)
 
@@ -42,7 +43,7 @@ def stage(
 
 
 def apply(made: OutputStage, sums: list[int]) -> list[int]:
-    codes = made.apply(np.array(sums, dtype=np.int64).reshape(-1, 1, 1, 1))
+    codes = made.apply(INT16, np.array(sums, dtype=np.int64).reshape(-1, 1, 1, 1))
     assert codes.dtype == np.int64
     return [int(code) for code in codes.ravel()]
 
@@ -86,7 +87,7 @@ def test_filters_are_rescaled_apart() -> None:
         high=20,
     )
     sums = np.array([[0, 6], [30, -9]]).reshape(1, 2, 2, 1)
-    np.testing.assert_array_equal(made.apply(sums).reshape(2, 2), [[10, 19], [0, -5]])
+    np.testing.assert_array_equal(made.apply(INT16, sums).reshape(2, 2), [[10, 19], [0, -5]])
 
 
 @settings(max_examples=300)
@@ -138,15 +139,15 @@ def test_scales_that_no_multiplier_meets_are_refused(scale: float) -> None:
         ({"bias": np.zeros(1)}, "bias must hold integers, not dtype('float64')"),
         (
             {"bias": np.array([2**31])},
-            "bias must be from -2147483648 to 2147483647, not 2147483648",
+            "bias: 32-bit sums must be -2147483648 to 2147483647, not 2147483648",
         ),
         ({"multiplier": np.array([2**16])}, "multiplier must be from 0 to 65535, not 65536"),
         ({"multiplier": np.array([-1])}, "multiplier must be from 0 to 65535, not -1"),
         ({"shift": np.array([64])}, "shift must be from 0 to 63, not 64"),
-        ({"zero_point": 128}, "zero_point must be from -128 to 127, not 128"),
+        ({"zero_point": 128}, "zero_point: int8 codes must be -128 to 127, not 128"),
         ({"zero_point": 0.5}, "zero_point must be an integer, not 0.5"),
-        ({"low": -129}, "low must be from -128 to 127, not -129"),
-        ({"high": 128}, "high must be from -128 to 127, not 128"),
+        ({"low": -129}, "low: int8 codes must be -128 to 127, not -129"),
+        ({"high": 128}, "high: int8 codes must be -128 to 127, not 128"),
         ({"low": 6, "high": 5}, "low must be at most high (5), not 6"),
     ],
 )

@@ -100,7 +100,7 @@ def test_int8_requantizes_as_onnx_runtime_does(layer: Layer, seed: int) -> None:
         scale=np.ldexp(multiplier.astype(np.float64), -shift),
         zero_point=stage.zero_point,
     )
-    np.testing.assert_array_equal(stage.apply(sums), expected)
+    np.testing.assert_array_equal(stage.apply(INT8, sums), expected)
 
 
 @settings(max_examples=40)
@@ -118,7 +118,7 @@ def test_any_scale_requantizes_as_onnx_runtime_does_but_for_its_float32(
     scale = np.ldexp(stage.multiplier.astype(np.float64), -stage.shift)
     nothing = np.zeros_like(bias)
     other = oracle.qlinear_conv(layer, ifmap, weights, bias=nothing, scale=scale, zero_point=0)
-    codes = stage.apply(sums)
+    codes = stage.apply(INT8, sums)
     for n, m, y, x in zip(*np.nonzero(codes != other), strict=True):
         exact = Fraction(float(scale[m])) * int(sums[n, m, y, x] + bias[m])
         assert abs(codes[n, m, y, x] - other[n, m, y, x]) == 1

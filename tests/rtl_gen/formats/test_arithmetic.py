@@ -1,4 +1,7 @@
-"""Arithmetic: names, accumulator widths, and the golden multiply-accumulate."""
+"""Integer arithmetic: names, accumulator widths, and the golden multiply-accumulate.
+
+Of floating-point: test_float_arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,19 @@ from hypothesis import strategies as st
 from rtl_gen.errors import UserError
 from rtl_gen.formats import (
     ARITHMETICS,
+    CATALOGUE,
     MAX_TERMS,
-    Accumulator,
     Arithmetic,
+    IntegerAccumulator,
     arithmetic,
     format_named,
 )
 
-NAMES = ["lightpe1", "lightpe2", *(f"int{bits}" for bits in range(2, 17))]
-activations = st.integers(2, 16).map("int{}".format)
-weights = activations | st.sampled_from(["pot1", "pot2"])
+NAMES = ["lightpe1", "lightpe2", "bitsparse2", "bin", *(f"int{bits}" for bits in range(2, 17))]
+activations = st.integers(2, 16).map("int{}".format) | st.integers(1, 16).map("uint{}".format)
+weights = activations | st.sampled_from(
+    ["pot1", "pot2", "pot3", "pot2e3", "apot4", "apot5", "bitsparse1", "bin", "tern"]
+)
 pairs = st.sampled_from(NAMES) | st.builds("{}x{}".format, activations, weights)
 
 
@@ -50,18 +56,31 @@ def test_the_name_says_it_all(arith: Arithmetic) -> None:
         ("lightpe2", "LightPE-2", (8, 8, 32)),
         ("int6xint3", "INT6 x INT3", (6, 3, 24)),
         ("int8a20", "INT8, 20-bit accumulator", (8, 8, 20)),
+        ("uint8xint4", "UINT8 x INT4", (8, 4, 27)),
+        ("int8xtern", "INT8 x ternary", (8, 2, 24)),
+        ("bitsparse2", "BitSparse-2", (16, 10, 47)),
     ],
 )
 def test_labels_and_widths(name: str, label: str, bits: tuple[int, int, int]) -> None:
     arith = arithmetic(name)
     assert arith.label == label
     assert (arith.activation_bits, arith.weight_bits, arith.accumulator_bits) == bits
-    assert arith.accumulator.saturating == ("a" in name.removeprefix("lightpe"))
+    assert isinstance(arith.accumulator, IntegerAccumulator)
+    assert arith.accumulator.saturating == (name == "int8a20")
+    assert not arith.is_float
+    assert arith.mac_latency == 1
 
 
 def test_what_ships() -> None:
-    assert ARITHMETICS == ("int16", "int8", "int4", "lightpe1", "lightpe2")
+    assert set(ARITHMETICS) >= {"fp32", "int16", "int8", "lightpe1", "lightpe2"}
     assert [arithmetic(name).name for name in ARITHMETICS] == list(ARITHMETICS)
+    compared = [name for family in CATALOGUE.values() for name in family]
+    assert set(compared) >= set(ARITHMETICS)
+    assert len(set(compared)) == len(compared)
+    for name in compared:
+        arith = arithmetic(name)
+        # One name for each, but that a pair of one format may be written out.
+        assert arith.name in (name, name.partition("x")[0])
 
 
 @pytest.mark.parametrize(
@@ -89,10 +108,12 @@ def test_an_automatic_accumulator_holds_the_longest_sum_and_no_bit_more(arith: A
     ]
     assert arith.accumulator.minimum <= min(extremes)
     assert max(extremes) <= arith.accumulator.maximum
-    bias = 2 ** (arith.accumulator_bits - 2) - 1  # documented: always room for as much
-    assert arith.accumulator.minimum <= min(extremes) - bias
-    assert max(extremes) + bias <= arith.accumulator.maximum
-    narrower = Accumulator(bits=arith.accumulator_bits - 1, saturating=False)
+    lowest = -arith.activation.minimum, -arith.weight.minimum
+    if all(number.bit_count() == 1 for number in lowest):  # the largest sum is one, too
+        bias = 2 ** (arith.accumulator_bits - 2) - 1
+        assert arith.accumulator.minimum <= min(extremes) - bias
+        assert max(extremes) + bias <= arith.accumulator.maximum
+    narrower = IntegerAccumulator(bits=arith.accumulator_bits - 1, saturating=False)
     assert min(extremes) < narrower.minimum or max(extremes) > narrower.maximum
     with pytest.raises(UserError, match=f"saturate to be as narrow as {narrower.bits} bits"):
         Arithmetic(activation=arith.activation, weight=arith.weight, accumulator=narrower)
@@ -100,7 +121,7 @@ def test_an_automatic_accumulator_holds_the_longest_sum_and_no_bit_more(arith: A
 
 @given(pairs.map(arithmetic))
 def test_the_product_has_no_bit_too_many(arith: Arithmetic) -> None:
-    one_product = Accumulator(bits=arith.product_bits, saturating=True)
+    one_product = IntegerAccumulator(bits=arith.product_bits, saturating=True)
     products = arith.multiply(
         arith.activation.codes()[:, None], arith.weight.codes()[[0, 1, -2, -1]]
     )
@@ -166,14 +187,19 @@ def test_add_checks_its_operands() -> None:
     [
         ("int17", "integer format must be int2 to int16, not 'int17'"),
         ("int6xint1", "integer format must be int2 to int16, not 'int1'"),
-        ("int8xpot3", "power-of-two format must be pot1 to pot2, not 'pot3'"),
-        ("lightpe3", "format must be int2 to int16, pot1 or pot2, not 'lightpe3'"),
-        ("fp32", "format must be int2 to int16, pot1 or pot2, not 'fp32'"),
-        ("INT8", "arithmetic must be one of int16, int8, .* not 'INT8'"),
-        ("int8a", "arithmetic must be one of int16, int8, .* not 'int8a'"),
-        ("", "arithmetic must be one of .* not ''"),
-        ("pot1", "activation must be an integer format, not 'pot1'"),
-        ("pot2xint8", "activation must be an integer format, not 'pot2'"),
+        ("uint17", "integer format must be uint1 to uint16, not 'uint17'"),
+        ("int8xpot5", r"power-of-two format must be .*, not 'pot5'"),
+        ("int8xpot2e15", r"power-of-two format must be .*, not 'pot2e15'"),
+        ("int8xapot9", r"format must be .*, not 'apot9'"),
+        ("int8xbitsparse5", r"format must be .*, not 'bitsparse5'"),
+        ("lightpe3", r"arithmetic must be one of .*, not 'lightpe3'"),
+        ("INT8", r"arithmetic must be one of .*int16, int8, .* not 'INT8'"),
+        ("int8a", r"arithmetic must be one of .*int16, int8, .* not 'int8a'"),
+        ("", r"arithmetic must be one of .* not ''"),
+        ("pot1", r"activation must be an integer or .*, not 'pot1'"),
+        ("pot2xint8", r"activation must be an integer or .*, not 'pot2'"),
+        ("ternxint8", r"activation must be an integer or .*, not 'tern'"),
+        ("bitsparse2xbitsparse2", r"activation must be an integer or .*, not 'bitsparse2'"),
         ("int8a15", r"accumulator of int8 must be 16 \(one product\) to 48 bits, not 15"),
         ("int8a49", r"accumulator of int8 must be 16 \(one product\) to 48 bits, not 49"),
         ({"activation": "int8"}, r"must have the key 'weight', not only \['activation'\]"),
@@ -182,14 +208,14 @@ def test_add_checks_its_operands() -> None:
             {"activation": "int8", "weight": "int4", "wieght": "int4"},
             "arithmetic keys must be accumulator, activation, weight, not 'wieght'",
         ),
-        ({"activation": "int8", "weight": 4}, "format must be .* not 4"),
+        ({"activation": "int8", "weight": 4}, r"format must be .* not 4"),
         (
             {"activation": "int8", "weight": "int8", "accumulator": "24"},
-            "accumulator must be a whole number of bits, not '24'",
+            r"accumulator must be a whole number of bits or .*, not '24'",
         ),
         (
             {"activation": "int8", "weight": "int8", "accumulator": True},
-            "accumulator must be a whole number of bits, not True",
+            r"accumulator must be a whole number of bits or .*, not True",
         ),
         (8, "arithmetic must be a name or a mapping, not 8"),
         (None, "arithmetic must be a name or a mapping, not None"),

@@ -95,7 +95,34 @@ def test_errors_name_rule_and_value() -> None:
             fmt.quantize([1.0], scale)
 
 
-@pytest.mark.parametrize("name", ["", "int", "int08", "int8 ", "INT8", "uint8", "pot3x", None, 8])
+@pytest.mark.parametrize("name", ["", "int", "int08", "int8 ", "INT8", "uint08", "pot3x", None, 8])
 def test_unknown_names(name: object) -> None:
-    with pytest.raises(UserError, match="format must be int2 to int16, pot1 or pot2, not"):
+    with pytest.raises(UserError, match=r"format must be intN, uintN, .* not"):
         format_named(name)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+def test_unsigned_integers(bits: int) -> None:
+    fmt = format_named(f"uint{bits}")
+    assert (fmt.minimum, fmt.maximum, fmt.label) == (0, 2**bits - 1, f"UINT{bits}")
+    assert fmt.from_bits([0, 2**bits - 1]).tolist() == [0, 2**bits - 1]
+    codes, scale = fmt.quantize([-1.0, 0.0, 3.0])
+    assert codes.tolist() == [0, 0, fmt.maximum]
+    assert scale == 3.0 / fmt.maximum
+    with pytest.raises(UserError, match=f"uint{bits} values must be 0 to {fmt.maximum}, not -1"):
+        fmt.encode([-1])
+
+
+def test_words_become_codes() -> None:
+    fmt = format_named("int4")
+    assert fmt.from_bits(range(16)).tolist() == [*range(8), *range(-8, 0)]
+
+
+def test_channels_have_scales_of_their_own() -> None:
+    real = [[1.0, -2.0], [0.0, 0.0], [3.0, 0.5]]
+    codes, scales = format_named("int8").quantize(real, axis=0)
+    assert scales.tolist() == [[2.0 / 127], [1.0], [3.0 / 127]]
+    assert codes.tolist() == [[64, -127], [0, 0], [127, 21]]
+    again, used = format_named("int8").quantize(real, scales)
+    assert again.tolist() == codes.tolist()
+    assert used is not None

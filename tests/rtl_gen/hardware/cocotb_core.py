@@ -129,7 +129,7 @@ class Checker:
         config, layer, mapping = self.case.config, self.case.layer, self.case.mapping
         golden = golden_layer(config.arithmetic, layer, *self.tensors, mapping)
         if self.stage is not None:
-            golden = self.stage.apply(golden)
+            golden = self.stage.apply(config.arithmetic, golden)
         size = config.bus_bits // 8
         beats = np.array([list(beat.to_bytes(size, "little")) for beat in outputs.beats], np.uint8)
         dram = self.plan.words["dram"]

@@ -81,7 +81,7 @@ def layer_run(layer: Layer, seed: int) -> LayerRun:
         cycles=int(plan.cycles),
         counts={f"{name}_BEATS": int(dram[f"{name.lower()}_beats"]) for name in STREAMS},
         mapping=plan.mapping,
-        expected=expected if stage is None else stage.apply(expected),
+        expected=expected if stage is None else stage.apply(CONFIG.arithmetic, expected),
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from characterize.regression import random_codes
 from rtl_gen.config import AcceleratorConfig
+from rtl_gen.formats import FloatAccumulator
 
 Instruction = dict[str, int]
 
 
 class PeModel:
-    """Scratchpads, operands, product and outgoing sum of one PE."""
+    """Scratchpads, operands, products and outgoing sum of one PE; sums are codes."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.numbers = config.arithmetic
@@ -18,19 +22,21 @@ class PeModel:
         self.weight = [0] * config.weight_words
         self.psum = [0] * config.psum_words
         self.operands = (0, 0)
-        self.product = 0
+        nothing = self.numbers.accumulator.decode(0)
+        self.products = [nothing] * self.numbers.mac_latency  # the youngest first
         self.psum_out = 0
 
     def step(self, now: Instruction) -> None:
         """One clock edge; everything reads what stood there before it."""
         stored = self.psum[now["psum_address"]]
-        product = self._multiplied(*self.operands)
+        product = self.numbers.multiply(*self.operands)
         if now["drain"]:
-            self.psum_out = self._added(now["psum_in"], stored if now["active"] else 0)
+            above = self.numbers.accumulator.decode(now["psum_in"])
+            self.psum_out = self._added(stored if now["active"] else 0, above)
         if now["accumulate"] and now["active"]:
             addend = 0 if now["first"] else stored
-            self.psum[now["psum_address"]] = self._added(addend, self.product)
-        self.product = product
+            self.psum[now["psum_address"]] = self._added(addend, self.products[-1])
+        self.products = [product, *self.products[:-1]]
         if now["mac"] and now["active"]:
             self.operands = (
                 self.ifmap[now["ifmap_read_address"]],
@@ -41,11 +47,9 @@ class PeModel:
         if now["weight_write"]:
             self.weight[now["weight_write_address"]] = now["weight"]
 
-    def _multiplied(self, activation: int, weight: int) -> int:
-        return int(self.numbers.multiply(activation, weight))
-
-    def _added(self, left: int, right: int) -> int:
-        return int(self.numbers.add(left, right))
+    def _added(self, code: int, value: Any) -> int:
+        kept = self.numbers.accumulator
+        return int(kept.encode(self.numbers.add(kept.decode(code), value)))
 
 
 def instructions(
@@ -53,7 +57,8 @@ def instructions(
 ) -> list[Instruction]:
     """Random instructions, each strobe high at its rate; sums from above often at the limits."""
     random = np.random.default_rng(seed)
-    numbers, low, high = config.arithmetic, *limits(config)
+    numbers = config.arithmetic
+    kept = numbers.accumulator
     strobes = {name: random.random(cycles) < rate for name, rate in rates.items()}
     words = {
         **{
@@ -62,12 +67,12 @@ def instructions(
             for side in ("write", "read")
         },
         "psum_address": random.integers(0, config.psum_words, cycles),
-        "activation": random.choice(numbers.activation.codes(), cycles),
-        "weight": random.choice(numbers.weight.codes(), cycles),
+        "activation": random_codes(numbers.activation, random, (cycles,)),
+        "weight": random_codes(numbers.weight, random, (cycles,)),
         "psum_in": np.where(
             random.random(cycles) < 0.3,
-            random.choice([low, high, 0], cycles),
-            random.integers(low, high + 1, cycles),
+            random.choice(kept.encode([kept.minimum, kept.maximum, 0]), cycles),
+            _sums(config, random, cycles),
         ),
     }
     columns = {**strobes, **words}
@@ -77,14 +82,14 @@ def instructions(
 def filling(config: AcceleratorConfig) -> list[Instruction]:
     """Every word of every scratchpad gets a value: what is not written is not defined."""
     nothing = dict.fromkeys(instructions(config, dict.fromkeys(STROBES, 0.0), 1, 1)[0], 0)
-    code = int(config.arithmetic.weight.codes()[0])
+    code = int(random_codes(config.arithmetic.weight, np.random.default_rng(1), (1,))[0])
     result = [
         *({"ifmap_write": 1, "ifmap_write_address": word} for word in range(config.ifmap_words)),
         *(
             {"weight_write": 1, "weight_write_address": word, "weight": code}
             for word in range(config.weight_words)
         ),
-        *({"active": 1, "mac": 1} for _ in range(2)),
+        *({"active": 1, "mac": 1} for _ in range(1 + config.mac_latency)),
         *(
             {"active": 1, "accumulate": 1, "first": 1, "psum_address": word}
             for word in range(config.psum_words)
@@ -97,7 +102,9 @@ def filling(config: AcceleratorConfig) -> list[Instruction]:
 STROBES = ("active", "ifmap_write", "weight_write", "mac", "accumulate", "first", "drain")
 
 
-def limits(config: AcceleratorConfig) -> tuple[int, int]:
-    """Least and greatest accumulator value."""
-    accumulator = config.arithmetic.accumulator
-    return accumulator.minimum, accumulator.maximum
+def _sums(config: AcceleratorConfig, random: np.random.Generator, count: int) -> Any:
+    """Random codes of sums."""
+    kept = config.arithmetic.accumulator
+    if isinstance(kept, FloatAccumulator):
+        return random_codes(kept.format, random, (count,))
+    return random.integers(kept.minimum, kept.maximum + 1, count)

@@ -19,7 +19,7 @@ from rtl_gen.hardware.node import NetworkNode
 from rtl_gen.hardware.pe import ProcessingElement
 from rtl_gen.hardware.row import NetworkRow
 from rtl_gen.instructions import NAMES
-from rtl_gen.streams import pack, unpack_signed
+from rtl_gen.streams import pack, unpack
 from rtl_gen.verilog import module_verilog
 from tests.rtl_gen.hardware.player import play
 from tests.rtl_gen.passes import OnePass, one_passes
@@ -36,6 +36,11 @@ CONFIGS = {
         "arithmetic": "lightpe2",
         **{"rows": 4, "columns": 4, "ifmap_words": 8, "weight_words": 32, "psum_words": 4},
         **{"buffer_kib": 2, "bus_bits": 128},
+    },
+    "float": {
+        "arithmetic": "fp8_e5m2",
+        **{"rows": 3, "columns": 2, "ifmap_words": 6, "weight_words": 18, "psum_words": 3},
+        **{"buffer_kib": 1, "bus_bits": 64},
     },
 }
 #: Cycles for the coordinates of rows and columns to settle, and for the last sum to come out.
@@ -71,9 +76,10 @@ def test_a_pass_gives_its_golden_sums(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(got[:, : expected.shape[1]][known], expected[known])
         fresh = {answers["late_fresh"][cycle] for cycle in drained}
         assert fresh == {int(one.number == 0)}
-        # The last row obeys 1 + rows - 1 cycles after the issue, its late part 2 cycles later.
+        # The last row obeys 1 + rows - 1 cycles after the issue, its late part when the operands
+        # have been read and multiplied.
         issued = np.flatnonzero(one.instructions().fields["drain"]) + start + SETTLE
-        assert drained.tolist() == (issued + config.rows + 2).tolist()
+        assert drained.tolist() == (issued + config.rows + 1 + config.mac_latency).tolist()
 
 
 def array_verilog(config: AcceleratorConfig) -> str:
@@ -126,4 +132,5 @@ def sums_of(config: AcceleratorConfig, words: list[int]) -> NDArray[np.int64]:
     """Signed sums of all columns, (words, columns)."""
     size = -(-config.columns * config.accumulator_bits // 8)
     beats = np.array([list(word.to_bytes(size, "little")) for word in words], np.uint8)
-    return unpack_signed(beats, config.accumulator_bits, config.columns)
+    patterns = unpack(beats, config.accumulator_bits, config.columns)
+    return config.arithmetic.accumulator.from_bits(patterns)

@@ -34,6 +34,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         **{"rows": 4, "columns": 4, "ifmap_words": 8, "weight_words": 32, "psum_words": 4},
         **{"buffer_kib": 1, "bus_bits": 256},
     },
+    "float": {
+        "arithmetic": "fp32",
+        **{"rows": 3, "columns": 3, "ifmap_words": 6, "weight_words": 18, "psum_words": 2},
+        **{"buffer_kib": 1, "bus_bits": 64},
+    },
 }
 POINTS = Layer(name="points", kind="conv", in_channels=4, in_width=18, out_channels=6)
 ONE_MAC = Mapping(p=3, q=1, r=1, t=1, e=1, f=18)

@@ -54,7 +54,7 @@ def test_layers_come_out_as_under_verilator(name: str, tmp_path: Path) -> None:
         )
         mapping = schedule(config, layer).mapping
         expected = golden_layer(config.arithmetic, layer, ifmap, weights, mapping)
-        expected = expected if stage is None else stage.apply(expected)
+        expected = expected if stage is None else stage.apply(config.arithmetic, expected)
         assert (run.ofmap == expected).all(), layer
         if pair == ("never", "never"):
             assert run.cycles == run.predicted, layer
