@@ -34,8 +34,9 @@ check: setup-python ## lint, types, architecture, fast tests: a minute or two, n
 regress: setup ## the long checks that `make test` leaves out
 	$(BIN)/pytest -m regress -n $(WORKERS) --dist loadfile
 
-bench: setup-python ## designs per second of explore (TECH=osu018)
+bench: setup-python ## designs per second of explore (TECH=osu018), values per second of formats
 	$(BIN)/python -m explore.bench --tech $(TECH)
+	$(BIN)/python -m rtl_gen.formats.bench
 
 models: setup ## characterize and fit a technology anew (TECH=osu018)
 	$(BIN)/quidam characterize --tech $(TECH) --store build/models/$(TECH) --workers $(WORKERS)

@@ -152,10 +152,17 @@ def load_technology(name_or_file: str | Path) -> Technology:
     for file in technology.liberty:
         if not file.path.is_file():
             message = f"Liberty file {file.path} of technology {technology.name} is missing"
+            if names := unset(str(file.path)):
+                message += f", {names[0]} is not set"
             if technology.install:
                 raise ToolError(f"{message}: {technology.install}")
             raise UserError(f"{message} ({path})")
     return technology
+
+
+def unset(path: str) -> list[str]:
+    """Environment variables in a path that have no value."""
+    return [name for name in re.findall(r"\$\{?(\w+)", path) if not os.environ.get(name)]
 
 
 def read_technology(path: Path) -> Technology:
@@ -232,10 +239,9 @@ class _Reader:
     def _path(self, value: object) -> Path:
         if not isinstance(value, str) or not value:
             raise self._error("file", "be a path", value)
-        for name in re.findall(r"\$\{?(\w+)", value):
-            if not os.environ.get(name):
-                raise self._error("file", f"use variables that are set; {name} is not", value)
-        return self.path.parent / Path(os.path.expandvars(value)).expanduser()
+        # Variables that are not set stay as they are: such a file is missing.
+        expanded = Path(os.path.expandvars(value)).expanduser()
+        return expanded if unset(value) else self.path.parent / expanded
 
     def _tie(self, key: str) -> tuple[str, str] | None:
         value = self.content.get(key)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -20,11 +20,11 @@ from characterize import tools
 from characterize.cell_files import prepare
 from characterize.measure import measure, sample_id
 from characterize.plan import DEFAULT, load_plan
-from characterize.sample import Failure, Sample
+from characterize.sample import Failure, Sample, Task
 from characterize.store import Store
 from characterize.sweep import Outcome, process_pool, sweep
 from characterize.sweep import Progress as Report
-from characterize.technology import load_technology
+from characterize.technology import Technology, load_technology
 from rtl_gen.errors import UserError
 
 DESCRIPTION = """\
@@ -74,28 +74,41 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--workers must be at least 1, not {workers!r}")
     plan = load_plan(args.plan)
     technology = load_technology(args.tech)
-    # A missing tool is one message now, not a failure of every sample.
-    tools.find("sta")
-    tools.yosys_command("")
+    need_tools()
     store = Store(args.store)
     for warning in (*technology.warnings(), *damage(store)):
         print(f"quidam: warning: {warning}", file=sys.stderr)
-    tasks = {sample_id(task, technology): task for task in plan.tasks(technology)}
     start = time.monotonic()
+    tasks = plan.tasks(technology)
+    outcome, _ = measured(tasks, technology, store, workers, retry=args.retry)
+    seconds = time.monotonic() - start
+    print(as_json(outcome, technology.name, seconds) if args.json else summary(outcome, seconds))
+    return 1 if outcome.failures else 0
+
+
+def need_tools() -> None:
+    """A missing tool is one message now, not a failure of every sample."""
+    tools.find("sta")
+    tools.yosys_command("")
+
+
+def measured(
+    tasks: Iterable[Task], technology: Technology, store: Store, workers: int, *, retry: bool
+) -> tuple[Outcome, set[str]]:
+    """Measure what the store has not, with progress on stderr; the outcome, and the tasks' ids."""
+    by_id = {sample_id(task, technology): task for task in tasks}
     with store.writing() as scratch, progress() as report:
         liberty = prepare(technology, scratch)
         outcome = sweep(
-            tasks,
+            by_id,
             store,
             functools.partial(measure, technology=technology, liberty=liberty, scratch=scratch),
             open_pool=functools.partial(process_pool, workers),
             workers=workers,
-            retry=args.retry,
+            retry=retry,
             progress=report,
         )
-    seconds = time.monotonic() - start
-    print(as_json(outcome, technology.name, seconds) if args.json else summary(outcome, seconds))
-    return 1 if outcome.failures else 0
+    return outcome, set(by_id)
 
 
 def damage(store: Store) -> Iterator[str]:

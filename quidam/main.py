@@ -24,6 +24,7 @@ VERBS = {
     "schedule": "show mapping, cycles and bound of every layer of a network",
     "simulate": "run one layer on the RTL: output tensor, cycles, traffic",
     "verify": "check that RTL, golden arithmetic and cycle formula agree",
+    "formats": "list number formats, or measure what each costs in a technology",
     "tech": "list the technologies that ship, or check a technology file",
     "characterize": "measure components in a technology by synthesis, into a store",
     "fit": "fit power, performance and area models to a store",

@@ -23,6 +23,7 @@ from characterize.technology import (
     shipped,
 )
 from rtl_gen.errors import ToolError, UserError
+from tests.characterize.power_reference import SHARED
 
 #: Three cells and a flip-flop, with a brace and a cell's name where a careless reader stumbles.
 LIBERTY = """\
@@ -98,7 +99,7 @@ def small(folder: Path, text: str = LIBERTY, /, **changes: Any) -> Technology:
 def test_a_shipped_technology_reads_and_has_its_own_name(name: str) -> None:
     technology = read_technology(TECHNOLOGIES / f"{name}.yaml")
     assert technology.name == name
-    assert "apt-get install" in technology.install
+    assert "apt-get install" in technology.install or "QUIDAM_LIBERTY" in technology.install
     assert all(len(file.expected_sha256) == 64 for file in technology.liberty)
     assert technology.memories()["scaled"]
 
@@ -124,7 +125,6 @@ def test_units_are_as_the_keys_say(tmp_path: Path) -> None:
         ({"liberty": []}, "liberty must be a list of mappings"),
         ({"liberty": [{"path": "x"}]}, "liberty must be a list of mappings"),
         ({"liberty": [{"file": "a", "sha256": "12"}]}, "sha256 must be 64 hexadecimal digits"),
-        ({"liberty": [{"file": "$NO_SUCH_VARIABLE/a"}]}, "NO_SUCH_VARIABLE is not, not"),
         ({"tie_high": "TIE1"}, "tie_high must be CELL/PIN, or null, not 'TIE1'"),
         ({"prune": "TBUF"}, "prune must be a list"),
         ({"prune": ["a b"]}, "prune must hold patterns of cell names"),
@@ -149,7 +149,9 @@ def test_every_number_is_required(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_those_that_ship() -> None:
-    with pytest.raises(UserError, match=r"ships \(osu018, osu035\) or a YAML file, not 'osu99'"):
+    with pytest.raises(
+        UserError, match=r"ships \(nangate45, osu018, osu035\) or a YAML file, not 'osu99'"
+    ):
         load_technology("osu99")
 
 
@@ -167,6 +169,18 @@ def test_variables_in_paths_are_filled_in(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     technology = small(tmp_path, liberty=[{"file": "${PDK_ROOT}/small.lib"}])
     assert technology.liberty[0].path == tmp_path / "small.lib"
+
+
+def test_a_variable_that_is_not_set_is_a_file_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QUIDAM_LIBERTY", raising=False)
+    with pytest.raises(ToolError, match=r"is missing, QUIDAM_LIBERTY is not set: set QUIDAM_LIB"):
+        load_technology("nangate45")
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content(liberty=[{"file": "${QUIDAM_LIBERTY}/small.lib"}])))
+    with pytest.raises(UserError, match=r"is missing, QUIDAM_LIBERTY is not set \("):
+        load_technology(path)
 
 
 def test_another_liberty_file_is_another_technology_and_a_warning(tmp_path: Path) -> None:
@@ -267,7 +281,12 @@ def test_a_planted_fault_is_found(
 
 @pytest.mark.eda
 @pytest.mark.parametrize("name", shipped())
-def test_a_shipped_technology_is_clean(name: str) -> None:
+def test_a_shipped_technology_is_clean(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIDAM_LIBERTY", str(SHARED / "tech"))
+    files = read_technology(TECHNOLOGIES / f"{name}.yaml").liberty
+    if name == "nangate45" and not all(file.path.is_file() for file in files):
+        pytest.skip(f"needs the open Liberty files, and {files[0].path} is not there")
     technology = load_technology(name)
     assert technology.warnings() == []
-    assert {finding.severity for finding in examine(technology)} <= {"note"}
+    found = {finding.severity for finding in examine(technology)}
+    assert found <= ({"note", "warning"} if name == "nangate45" else {"note"})

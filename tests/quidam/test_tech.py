@@ -15,7 +15,11 @@ def test_the_list_has_every_technology_that_ships(capsys: pytest.CaptureFixture[
     assert main(["tech", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["technologies"]
     assert [row["name"] for row in rows] == shipped()
-    assert {row["name"]: row["feature_nm"] for row in rows} == {"osu018": 180, "osu035": 350}
+    assert {row["name"]: row["feature_nm"] for row in rows} == {
+        "nangate45": 45,
+        "osu018": 180,
+        "osu035": 350,
+    }
     assert main(["tech", "list"]) == 0
     assert "OSU standard cells for TSMC 0.18 um" in capsys.readouterr().out
 
