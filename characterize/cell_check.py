@@ -131,7 +131,8 @@ def _cell(cell: Cell) -> Iterator[Finding]:
         warnings.append("has no area")
     if outputs and not any(pin.powers for pin in cell.pins.values()) and not _is_tie(cell):
         warnings.append("has no internal power")
-    if outputs and cell.leakage_mw <= 0 and not any(value > 0 for _, value in cell.leakages):
+    leaks = cell.leakage_mw > 0 or any(value > 0 for _, value in cell.leakages)
+    if outputs and not leaks and not _is_tie(cell):
         warnings.append("has no leakage")
     bare = [p.name for p in cell.pins.values() if p.direction == "input" and p.capacitance_pf <= 0]
     if bare:

@@ -10,7 +10,8 @@ from characterize.sample import Sample, Task
 from characterize.technology import Technology
 from rtl_gen.formats import arithmetic
 
-#: The PE that is measured: four channels of a window of 6 columns, 8 filters.
+#: The PE that is measured, and whose operands its MAC sees: four channels of a window of 6 columns,
+#: 8 filters. They divide those of the stimulus layer, so that no word of weights is a filler.
 PE = {"ifmap_words": 24, "weight_words": 96, "psum_words": 8}
 #: What others are compared with.
 REFERENCES = ("int16", "int8")
@@ -57,12 +58,12 @@ def tasks(names: Iterable[str], technology: Technology) -> list[Task]:
         Task(
             component=component,
             arithmetic=name,
-            parameters=parameters,
+            parameters=PE,
             technology=technology.name,
             clock_ns=technology.clock_ns,
         )
         for name in dict.fromkeys(arithmetic(name).name for name in names)
-        for component, parameters in (("pe", PE), ("mac", {}))
+        for component in ("pe", "mac")
     ]
     # PEs take longest, and wide ones of them.
     bits = {task.arithmetic: arithmetic(task.arithmetic).weight_bits for task in found}

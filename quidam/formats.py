@@ -65,21 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(names: Sequence[str], as_json: bool) -> int:
-    rows: list[dict[str, Any]] = []
-    for name in names:
-        arith = arithmetic(name)
-        rows.append(
-            {
-                "arithmetic": name,
-                "activation": arith.activation.name,
-                "weight": arith.weight.name,
-                "activation_bits": arith.activation_bits,
-                "weight_bits": arith.weight_bits,
-                "accumulator_bits": arith.accumulator_bits,
-                "mac_latency": arith.mac_latency,
-                "label": arith.label,
-            }
-        )
+    rows = [described(name) for name in names]
     if as_json:
         print(json.dumps({"schema": "quidam-formats/1", "formats": rows}))
         return 0
@@ -91,6 +77,21 @@ def _list(names: Sequence[str], as_json: bool) -> int:
         table.add_row(row["arithmetic"], row["label"], *pair, _bits(row), str(row["mac_latency"]))
     Console().print(table)
     return 0
+
+
+def described(name: str) -> dict[str, Any]:
+    """What an arithmetic is: its formats, their bits, and the cycles of a multiply-accumulate."""
+    arith = arithmetic(name)
+    return {
+        "arithmetic": name,
+        "activation": arith.activation.name,
+        "weight": arith.weight.name,
+        "activation_bits": arith.activation_bits,
+        "weight_bits": arith.weight_bits,
+        "accumulator_bits": arith.accumulator_bits,
+        "mac_latency": arith.mac_latency,
+        "label": arith.label,
+    }
 
 
 def _measure(names: Sequence[str], args: argparse.Namespace) -> int:
@@ -109,7 +110,7 @@ def _measure(names: Sequence[str], args: argparse.Namespace) -> int:
         print(f"quidam: warning: {warning}", file=sys.stderr)
     outcome, ids = measured(tasks(names, technology), technology, store, workers, retry=True)
     found = costs(names, [sample for sample in store.samples() if sample.id in ids])
-    rows = [{**asdict(cost), **ratios(cost, found)} for cost in found]
+    rows = [{**described(cost.arithmetic), **asdict(cost), **ratios(cost, found)} for cost in found]
     if args.output:
         write(Path(args.output), technology.name, rows)
     if args.json:
@@ -168,6 +169,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "x  INT16": ("mac_energy_vs_int16", ".2f"),
         "x  INT8": ("mac_energy_vs_int8", ".2f"),
         "ns": ("mac_period_ns", ".2f"),
+        "cycles": ("mac_latency", "d"),
     },
     "a PE with scratchpads of 24 / 96 / 8 words": {
         "datapath um2": ("datapath_area_um2", ",.0f"),
@@ -186,8 +188,7 @@ def _cells(row: dict[str, Any], columns: dict[str, tuple[str, str]]) -> list[str
 
 
 def _bits(row: dict[str, Any]) -> str:
-    arith = arithmetic(row["arithmetic"])
-    return f"{arith.activation_bits}x{arith.weight_bits}+{arith.accumulator_bits}"
+    return f"{row['activation_bits']}x{row['weight_bits']}+{row['accumulator_bits']}"
 
 
 def _markdown(technology: str, rows: Sequence[dict[str, Any]]) -> str:

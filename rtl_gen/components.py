@@ -71,8 +71,11 @@ KINDS: dict[str, Kind] = {
 }
 
 #: All that can be measured: beside the components of a design, the multiply-accumulate unit of its
-#: PEs alone, so that number formats can be compared without their scratchpads.
+#: PEs alone, so that number formats can be compared without their scratchpads. Its hardware depends
+#: on the arithmetic only; how much of what it sees fills up a layer depends on the PE's sizes.
 MEASURED: dict[str, Kind] = {
     **KINDS,
-    "mac": Kind(fields=(), events=("mac", "idle"), count=lambda design: 0 * design.rows),
+    "mac": Kind(
+        fields=KINDS["pe"].fields, events=("mac", "idle"), count=lambda design: 0 * design.rows
+    ),
 }

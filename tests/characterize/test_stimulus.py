@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from characterize.bitslice import LANES, held, sliced
+from characterize.format_cost import PE
 from characterize.stimulus import CHECKED, Stimulus, component_config, hardware_for, stimulus_for
 from characterize.stimulus_layer import (
     LAYER,
@@ -23,6 +24,7 @@ from characterize.stimulus_layer import (
 )
 from characterize.trace import RESET_CYCLES
 from characterize.traces_control import layer_run
+from characterize.traces_mac import _operands as mac_operands
 from rtl_gen.backend.names import port_name
 from rtl_gen.components import MEASURED
 from rtl_gen.config import AcceleratorConfig
@@ -305,6 +307,13 @@ def test_bits_of_another_width_are_refused() -> None:
 def test_held_values_stay_until_the_next() -> None:
     valid = np.array([False, True, False, True, False])
     assert held(np.array([9, 1, 2, 3, 4]), valid).tolist() == [9, 1, 1, 3, 3]
+
+
+def test_no_weight_of_a_compared_mac_is_a_filler() -> None:
+    """Zeros that fill up a filter group or a channel pass would be multiplied for nothing."""
+    context = contexts(component_config("mac", "int16", PE))
+    weights = mac_operands(context, "weight", context.row)
+    assert (weights[context.fields["mac"] != 0] != 0).mean() > 0.99
 
 
 @pytest.mark.parametrize("arithmetic", ["int8", "lightpe1", "fp8_e4m3"])

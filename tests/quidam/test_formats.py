@@ -91,7 +91,7 @@ def test_one_pe_size_and_each_arithmetic_once() -> None:
     assert [(one.component, one.arithmetic) for one in found] == [
         *(("pe", "int16"), ("pe", "lightpe1"), ("mac", "int16"), ("mac", "lightpe1")),
     ]
-    assert found[0].parameters == PE
+    assert all(one.parameters == PE for one in found)
 
 
 def test_the_tables_compare_with_int16_and_int8(
@@ -115,6 +115,9 @@ def test_the_tables_compare_with_int16_and_int8(
     rows = {row["arithmetic"]: row for row in json.loads(capsys.readouterr().out)["formats"]}
     assert rows["lightpe1"]["mac_area_vs_int16"] == 0.25
     assert rows["lightpe1"]["pe_energy_vs_int8"] == 0.5
+    bits = [rows["lightpe1"][f"{what}_bits"] for what in ("activation", "weight", "accumulator")]
+    assert bits == [8, 4, 31]
+    assert rows["lightpe1"]["mac_latency"] == 1
     with (tmp_path / "out" / "formats.csv").open() as stream:
         assert [row["arithmetic"] for row in csv.DictReader(stream)] == list(FACTORS)
     assert (

@@ -26,6 +26,12 @@ SMALL: dict[str, dict[str, Any]] = {
         **{"rows": 6, "columns": 1, "ifmap_words": 6, "weight_words": 18, "psum_words": 3},
         **{"buffer_kib": 1, "bus_bits": 128},
     },
+    # Floating point: sums depend on the order of their additions, MACs take two cycles.
+    "floats": {
+        "arithmetic": "fp8_e4m3",
+        **{"rows": 2, "columns": 2, "ifmap_words": 6, "weight_words": 18, "psum_words": 2},
+        **{"buffer_kib": 1, "bus_bits": 64},
+    },
 }
 
 

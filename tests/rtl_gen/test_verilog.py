@@ -36,6 +36,13 @@ WAIVED = {
     r"UNUSEDSIGNAL: .*Bits of signal are not used: '(layer_padding_code|\w*_data)'": (
         "ports are as wide in every configuration; this one has fewer lanes, or narrower words"
     ),
+    r"UNUSEDSIGNAL: collector\w*\.v:.*not used: '(layer_)?(zero_point|low|high)'": (
+        "ports are as wide in every configuration; floating-point codes may be short, and have no "
+        "zero point"
+    ),
+    r"UNUSEDSIGNAL: pe_mac_unit_multiplier\.v:.*Bits of signal are not used: '\w*_shl'": (
+        "an inverted factor is shifted over its own sign, of which only the upper part is used"
+    ),
 }
 
 
