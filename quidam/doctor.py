@@ -19,7 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from characterize import tools
-from characterize.technology import load_technology, shipped
+from characterize.technology import (
+    TECHNOLOGIES,
+    load_technology,
+    read_technology,
+    shipped,
+    unset,
+)
 from rtl_gen.errors import ToolError, UserError
 
 DESCRIPTION = """\
@@ -137,6 +143,11 @@ def _program(name: str, question: tuple[str, ...]) -> str:
 
 
 def _liberty(technology: str) -> str:
+    # Files that everyone brings for themselves are no fault of a machine that has none.
+    files = read_technology(TECHNOLOGIES / f"{technology}.yaml").liberty
+    for file in files:
+        if names := unset(str(file.path)):
+            return f"not here: {names[0]} is not set"
     return "; ".join(load_technology(technology).warnings()) or "found"
 
 

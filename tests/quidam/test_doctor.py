@@ -70,3 +70,17 @@ def test_an_old_python_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = by_name()["python"]
     assert not finding.ok
     assert "Python 9.1 or newer" in finding.advice
+
+
+def test_a_library_that_the_user_brings_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("QUIDAM_LIBERTY", raising=False)
+    main(["doctor", "--json"])
+    findings = {one["name"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["Liberty of nangate45"]["ok"]
+    assert findings["Liberty of nangate45"]["found"] == "not here: QUIDAM_LIBERTY is not set"
+    monkeypatch.setenv("QUIDAM_LIBERTY", "/nowhere")
+    main(["doctor", "--json"])
+    findings = {one["name"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert not findings["Liberty of nangate45"]["ok"]
