@@ -70,6 +70,9 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
+#: The kinds that scratchpads are in.
+WITH_SCRATCHPADS = ("pe",)
+
 #: All that can be measured: beside the components of a design, the multiply-accumulate unit of its
 #: PEs alone, so that number formats can be compared without their scratchpads. Its hardware depends
 #: on the arithmetic only; how much of what it sees fills up a layer depends on the PE's sizes.

@@ -1,4 +1,4 @@
-"""`AcceleratorConfig`: the eight fields that say which accelerator to build."""
+"""`AcceleratorConfig`: the nine fields that say which accelerator to build."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from rtl_gen.components import Design
 from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic, arithmetic
+from rtl_gen.storage import FLIPFLOP, STORAGES
 from rtl_gen.yaml_input import load_mapping
 
 #: Half of the buffer holds input maps, half partial sums: bits of one half of a KiB.
@@ -29,6 +30,7 @@ class AcceleratorConfig:
     ifmap_words, weight_words, psum_words : words in the three scratchpads of each PE.
     buffer_kib : global buffer, KiB: one half holds input maps, one half partial sums.
     bus_bits : width of the three off-chip streams and of the on-chip network.
+    scratchpads : how their words are kept, one of `storage.STORAGES`; optional.
 
     Raises
     ------
@@ -44,12 +46,17 @@ class AcceleratorConfig:
     psum_words: int
     buffer_kib: int
     bus_bits: int
+    scratchpads: str = FLIPFLOP
 
     def __post_init__(self) -> None:
         for name in INTEGER_FIELDS:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool):
                 raise UserError(f"{name} must be an integer, not {value!r}")
+        if self.scratchpads not in STORAGES:
+            raise UserError(
+                f"scratchpads must be one of {', '.join(STORAGES)}, not {self.scratchpads!r}"
+            )
         for rule in RULES:
             if not rule.holds(self):
                 raise UserError(f"{rule.text}, not {rule.value(self)!r}")
@@ -81,7 +88,7 @@ class AcceleratorConfig:
         for key in mapping:
             if key not in names:
                 raise UserError(f"config keys must be among {', '.join(names)}, not {key!r}")
-        for name in names:
+        for name in ("arithmetic", *INTEGER_FIELDS):
             if name not in mapping:
                 raise UserError(f"config must have the key {name!r}, it has {sorted(mapping)!r}")
         values = dict(mapping)
@@ -91,7 +98,7 @@ class AcceleratorConfig:
     def to_mapping(self) -> dict[str, Any]:
         """The YAML form, arithmetic by name; `from_mapping` reads it back."""
         result: dict[str, Any] = {"arithmetic": self.arithmetic.name}
-        result.update({name: getattr(self, name) for name in INTEGER_FIELDS})
+        result.update({name: getattr(self, name) for name in (*INTEGER_FIELDS, "scratchpads")})
         return result
 
     @property
@@ -101,9 +108,7 @@ class AcceleratorConfig:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-INTEGER_FIELDS = tuple(
-    field.name for field in fields(AcceleratorConfig) if field.name != "arithmetic"
-)
+INTEGER_FIELDS = tuple(field.name for field in fields(AcceleratorConfig) if field.type == "int")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

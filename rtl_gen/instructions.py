@@ -72,11 +72,12 @@ def pass_instructions(
     Parameters
     ----------
     pause : None to deliver columns beside multiply-accumulates, as the hardware does; else they
-        follow those of a slot, after so many cycles of nothing.
+        follow those of a slot, and after each kind of work come so many cycles of nothing.
     """
     bound = loops(config, layer, mapping)
     window = int(bound.kernel_width)
-    parts = [_weights(mapping, bound), _columns(mapping, bound, 0, window)]
+    rest = _nothing(pause or 0)
+    parts = [_weights(mapping, bound), rest, _columns(mapping, bound, 0, window), rest]
     for column in range(mapping.f):
         parts += _slot(mapping, bound, column, pause)
     flushed = np.arange(mapping.p)
@@ -99,17 +100,17 @@ def _slot(mapping: Mapping, bound: Loops, column: int, pause: int | None) -> lis
     new = step if column + 1 < mapping.f else 0
     beside = min(new, ahead) if pause is None else 0
     start = int(bound.kernel_width) + column * step
+    rest = _nothing(pause or 0)
     found = [
         _together(
             _macs(mapping, bound, column),
             _columns(mapping, bound, start, beside),
         ),
-        _nothing(pause if pause and new else 0),
-        _columns(mapping, bound, start + beside, new - beside),
+        *([rest, _columns(mapping, bound, start + beside, new - beside)] if new > beside else []),
     ]
     # A round over the filters must not follow another at once (see hardware/bank.py).
     short = mapping.p + 1 - sum(_length(part) for part in found)
-    return [*found, _nothing(max(short, 0))]
+    return [*found, _nothing(max(short, 0)), rest]
 
 
 def _weights(mapping: Mapping, bound: Loops) -> Part:

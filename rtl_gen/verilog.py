@@ -32,6 +32,7 @@ from rtl_gen.hardware.pe import ProcessingElement
 from rtl_gen.hardware.place import port_name
 from rtl_gen.hardware.row import NetworkRow
 from rtl_gen.memories import memories
+from rtl_gen.storage import storage_modules
 
 #: What every file says of clock and reset.
 RESET = (
@@ -114,8 +115,7 @@ def _ports(component: wiring.Component) -> dict[str, tuple[Signal, PortDirection
 @functools.lru_cache(maxsize=16)
 def core_verilog(config: AcceleratorConfig) -> str:
     """The core and all below it in one text (see `accelerator_verilog`)."""
-    parts = [module_verilog(component, name) for name, component in core_modules(config).items()]
-    return "\n".join([_header(config), *parts])
+    return "\n".join([_header(config), *_texts(config, core_modules(config)).values()])
 
 
 @functools.lru_cache(maxsize=16)
@@ -124,8 +124,15 @@ def accelerator_verilog(config: AcceleratorConfig) -> str:
 
     Byte-reproducible: it depends on the config and the version of Amaranth only.
     """
-    parts = [module_verilog(component, name) for name, component in modules(config).items()]
-    return "\n".join([_header(config), *parts])
+    return "\n".join([_header(config), *_texts(config, modules(config)).values()])
+
+
+def _texts(config: AcceleratorConfig, components: Mapping[str, wiring.Component]) -> dict[str, str]:
+    """Verilog by module name, leaf first."""
+    texts = storage_modules(config)
+    for name, component in components.items():
+        texts.update(module_texts(component, name))
+    return texts
 
 
 def emit(config: AcceleratorConfig, folder: Path) -> list[Path]:
@@ -140,9 +147,8 @@ def emit(config: AcceleratorConfig, folder: Path) -> list[Path]:
         When the folder can't be written.
     """
     texts = {
-        f"{part}.v": f"{_header(config)}\n{text}"
-        for name, component in modules(config).items()
-        for part, text in module_texts(component, name).items()
+        f"{name}.v": f"{_header(config)}\n{text}"
+        for name, text in _texts(config, modules(config)).items()
     }
     texts["filelist.f"] = "".join(f"{name}\n" for name in texts)
     manifest = {

@@ -71,12 +71,14 @@ class ProcessingElement(wiring.Component):
         config = self.config
         m = Module()
         m.submodules.ifmap_scratchpad = ifmap = Scratchpad(
-            config.ifmap_words, config.activation_bits
+            config.ifmap_words, config.activation_bits, config.scratchpads
         )
         m.submodules.weight_scratchpad = weight = Scratchpad(
-            config.weight_words, config.weight_bits
+            config.weight_words, config.weight_bits, config.scratchpads
         )
-        m.submodules.psum_scratchpad = psum = Scratchpad(config.psum_words, config.accumulator_bits)
+        m.submodules.psum_scratchpad = psum = Scratchpad(
+            config.psum_words, config.accumulator_bits, config.scratchpads
+        )
         m.submodules.mac_unit = mac = mac_for(config.arithmetic)
         m.submodules.column_adder = adder = adder_for(config.arithmetic)
 

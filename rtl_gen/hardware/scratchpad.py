@@ -1,15 +1,21 @@
-"""Scratchpad: a small word memory in flip-flops, one write and one read a cycle."""
+"""Scratchpad: a small word memory, one write and one read a cycle."""
 
-from amaranth import Module, Signal, unsigned
+from amaranth import ClockSignal, Instance, Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl_gen.hardware.instruction import address_bits
+from rtl_gen.storage import FLIPFLOP, storage_name
 
 
 class Scratchpad(wiring.Component):
     """`words` words of `bits` bits.
+
+    Parameters
+    ----------
+    storage : how the words are kept, one of `storage.STORAGES`. All do the same; Amaranth can
+        simulate flip-flops only, the others are Verilog modules of `storage.storage_modules`.
 
     Members
     -------
@@ -23,9 +29,10 @@ class Scratchpad(wiring.Component):
     read_address: Signal
     read_data: Signal
 
-    def __init__(self, words: int, bits: int) -> None:
+    def __init__(self, words: int, bits: int, storage: str = FLIPFLOP) -> None:
         self.words = words
         self.bits = bits
+        self.storage = storage
         super().__init__(
             {
                 "write": In(1),
@@ -38,6 +45,17 @@ class Scratchpad(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if self.storage != FLIPFLOP:
+            m.submodules.storage = Instance(
+                storage_name(self.words, self.bits, self.storage),
+                i_clk=ClockSignal(),
+                i_write=self.write,
+                i_write_address=self.write_address,
+                i_write_data=self.write_data,
+                i_read_address=self.read_address,
+                o_read_data=self.read_data,
+            )
+            return m
         m.submodules.storage = storage = Memory(
             shape=unsigned(self.bits), depth=self.words, init=[]
         )

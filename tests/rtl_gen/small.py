@@ -32,6 +32,18 @@ SMALL: dict[str, dict[str, Any]] = {
         **{"rows": 2, "columns": 2, "ifmap_words": 6, "weight_words": 18, "psum_words": 2},
         **{"buffer_kib": 1, "bus_bits": 64},
     },
+    # Clocks of their own for all words of the scratchpads; sizes that are no powers of two.
+    "gated": {
+        "arithmetic": "int4",
+        **{"rows": 2, "columns": 3, "ifmap_words": 5, "weight_words": 21, "psum_words": 3},
+        **{"buffer_kib": 1, "bus_bits": 64, "scratchpads": "gated"},
+    },
+    # Latches, one of them the only word of its scratchpad.
+    "latches": {
+        "arithmetic": "lightpe1",
+        **{"rows": 3, "columns": 2, "ifmap_words": 6, "weight_words": 6, "psum_words": 1},
+        **{"buffer_kib": 1, "bus_bits": 64, "scratchpads": "latch"},
+    },
 }
 
 

@@ -52,6 +52,10 @@ BROKEN = [
     ({"rows": "6"}, "rows must be an integer, not '6'"),
     ({"rows": True}, "rows must be an integer, not True"),
     ({"rows": None}, "rows must be an integer, not None"),
+    (
+        {"scratchpads": "latches"},
+        "scratchpads must be one of flipflop, gated, latch, not 'latches'",
+    ),
 ]
 
 
@@ -67,7 +71,7 @@ def test_every_rule_is_among_the_broken_ones() -> None:
 
 
 def test_keys_are_the_fields() -> None:
-    names = ", ".join(GOOD)
+    names = ", ".join([*GOOD, "scratchpads"])
     with pytest.raises(UserError, match=f"^config keys must be among {names}, not 'row'$"):
         AcceleratorConfig.from_mapping({**GOOD, "row": 3})
     without = {key: value for key, value in GOOD.items() if key != "bus_bits"}

@@ -30,8 +30,10 @@ def engine_steps(
 ) -> list[dict[str, int]]:
     """The members of the instruction in each cycle, by stepping the engines."""
     jobs = islice(ifmap_jobs(config, layer), layer["out_width"])
-    loads: Sequence[Any] = [*weights(layer, ALONE), *next(jobs)]
-    steps = [load.fields for load in loads]
+    rest: list[dict[str, int]] = [{}] * (pause or 0)
+    filters: Sequence[Any] = [*weights(layer, ALONE)]
+    first: Sequence[Any] = next(jobs)
+    steps = [*(load.fields for load in filters), *rest, *(load.fields for load in first), *rest]
     for column in range(layer["out_width"]):
         macs = compute(layer, ALONE, column, ALONE if column else None)
         job: list[Load] = next(jobs, [])
@@ -49,6 +51,7 @@ def engine_steps(
         ):
             found = [part.fields for part in (step.mac, step.ifmap) if part]
             steps.append({name: value for fields in found for name, value in fields.items()})
+        steps += rest
     return [*steps, *(mac.fields for mac in flush(layer, ALONE))]
 
 
