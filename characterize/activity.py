@@ -1,6 +1,8 @@
 """Gate-level activity: what every net of a mapped netlist does under a stimulus.
 
 A levelized, bit-parallel simulation: one 64-bit word a net holds 64 independent lanes of stimulus.
+A cycle has two phases, clock high and clock low, each settled before the next edge, so that gated
+clocks, latches and flip-flops of either edge are simulated as what they are.
 Zero delay, so only settled values are seen and glitches are not counted; multipliers glitch most.
 """
 
@@ -38,12 +40,12 @@ class NetActivity:
     Parameters
     ----------
     cycles : how many cycles the mask selects.
-    toggles : (nets,), changes per cycle: settled values of a cycle and the one before it. The
-        first cycle of a simulation has none before it and is left out. 2 for the clock.
-    duty : (nets,), the share of cycles that end at 1. 1/2 for the clock.
-    states : for each instance the probability of every joint state of its inputs (without the
-        clock) and of what it stores, in the order of `logic.state_names`; bit i of the state's
-        number is the i-th of them. All instances behind one another.
+    toggles : (nets,), changes per cycle: of settled values, from phase to phase. The first cycle
+        of a simulation has none before it and is left out. 2 for the clock.
+    duty : (nets,), the share of time at 1. 1/2 for the clock.
+    states : for each instance the probability of every joint state of its inputs and of what it
+        stores, in the order of `logic.state_names`; bit i of the state's number is the i-th of
+        them. All instances behind one another.
     first_state : (instances + 1,), where each instance's states begin.
     """
 
@@ -108,7 +110,11 @@ def simulate(
     seen, toggles, ones, states = _run(
         values,
         logic.gates,
+        logic.gates[logic.clocking],
         logic.registers,
+        logic.kept,
+        clock,
+        logic.one_phase,
         np.concatenate([_NO_NETS, *drives.values()]),
         np.concatenate([np.zeros((cycles, 0), np.uint64), *(inputs[n] for n in drives)], axis=1),
         np.concatenate([_NO_NETS, *outs.values()]),
@@ -121,8 +127,9 @@ def simulate(
     )
     all_cycles = chosen.sum(axis=1, keepdims=True)
     not_first = np.maximum(chosen[:, 1:].sum(axis=1, keepdims=True), 1)
-    rates, duties = toggles / (lanes * not_first), ones / (lanes * all_cycles)
-    rates[:, clock], duties[:, clock] = 2.0, 0.5
+    phases = 2 * lanes * all_cycles
+    rates, duties = toggles / (lanes * not_first), ones / phases
+    rates[:, clock] = 2.0  # in the first cycle, too
     splits = np.cumsum([len(nets) for nets in outs.values()])[:-1]
     return Activity(
         outputs=dict(zip(outs, np.split(seen, splits, axis=1), strict=True)) if outs else {},
@@ -131,7 +138,7 @@ def simulate(
                 cycles=int(all_cycles[i, 0]),
                 toggles=rates[i],
                 duty=duties[i],
-                states=states[i] / (lanes * all_cycles[i, 0]),
+                states=states[i] / phases[i, 0],
                 first_state=first_state,
             )
             for i, name in enumerate(masks)
@@ -194,13 +201,40 @@ def _settle(values: Words, gates: NDArray[np.int64], flips: Words) -> None:
 
 
 @_compiled
-def _clock(values: Words, registers: NDArray[np.int64], taken: Words, falling: int) -> None:
-    """One clock edge: all registers of that edge take their values at once."""
+def _clock(
+    values: Words,
+    clock: NDArray[np.int64],
+    word: np.uint64,
+    clocking: NDArray[np.int64],
+    flips: Words,
+    registers: NDArray[np.int64],
+    taken: Words,
+    before: Words,
+) -> None:
+    """One edge of the clock: registers whose own clock rises take their values, all at once."""
     for i in range(len(registers)):
         taken[i] = values[registers[i, 1]]
+        before[i] = values[registers[i, 2]]
+    for i in range(len(clock)):
+        values[clock[i]] = word
+    _settle(values, clocking, flips)
     for i in range(len(registers)):
-        if registers[i, 2] == falling:
-            values[registers[i, 0]] = taken[i]
+        rises = values[registers[i, 2]] & ~before[i]
+        held = values[registers[i, 0]]
+        values[registers[i, 0]] = held ^ ((held ^ taken[i]) & rises)
+
+
+@_compiled
+def _keep(values: Words, kept: NDArray[np.int64]) -> None:
+    """Storage that follows its inputs at once holds what it shows."""
+    for i in range(len(kept)):
+        values[kept[i, 0]] = values[kept[i, 1]]
+
+
+@_compiled
+def _flips(gates: NDArray[np.int64]) -> Words:
+    """The inversions of gates as words."""
+    return np.where(gates[:, 3:] != 0, ~np.uint64(0), np.uint64(0))
 
 
 @_compiled
@@ -231,7 +265,11 @@ def _count_states(
 def _run(
     values: Words,
     gates: NDArray[np.int64],
+    clocking: NDArray[np.int64],
     registers: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    clock: NDArray[np.int64],
+    one_phase: bool,
     input_nets: NDArray[np.int64],
     inputs: Words,
     output_nets: NDArray[np.int64],
@@ -248,26 +286,33 @@ def _run(
     ones = np.zeros((len(masks), nets), np.int64)
     states = np.zeros((len(masks), first_state[-1]), np.int64)
     words = np.zeros(np.max(np.diff(first_state)), np.uint64)
-    flips = np.where(gates[:, 3:] != 0, ~np.uint64(0), np.uint64(0))
+    flips, clock_flips = _flips(gates), _flips(clocking)
     taken = np.zeros(len(registers), np.uint64)
+    clocks = np.zeros(len(registers), np.uint64)
     before = np.zeros(nets, np.uint64)
-    two_edges = np.any(registers[:, 2] == 1)
+    high, low = ~np.uint64(0), np.uint64(0)
     for t in range(len(inputs)):
-        for i in range(len(input_nets)):
-            values[input_nets[i]] = inputs[t, i]
-        _settle(values, gates, flips)
-        if two_edges:
-            _clock(values, registers, taken, 1)
-            _settle(values, gates, flips)
+        for phase in range(2):
+            edge = low if phase else high
+            if t or phase:
+                _clock(values, clock, edge, clocking, clock_flips, registers, taken, clocks)
+            else:
+                for i in range(len(clock)):
+                    values[clock[i]] = edge
+            if phase == 0:
+                for i in range(len(input_nets)):
+                    values[input_nets[i]] = inputs[t, i]
+            if phase == 0 or not one_phase:
+                _settle(values, gates, flips)
+                _keep(values, kept)
+            for m in range(len(masks)):
+                if masks[m, t]:
+                    for net in range(nets):
+                        ones[m, net] += _ones(values[net] & lanes)
+                        if t:
+                            toggles[m, net] += _ones((values[net] ^ before[net]) & lanes)
+                    _count_states(values, lanes, pins, first_pin, first_state, states[m], words)
+            before[:] = values[:nets]
         for i in range(len(output_nets)):
             seen[t, i] = values[output_nets[i]]
-        for m in range(len(masks)):
-            if masks[m, t]:
-                for net in range(nets):
-                    ones[m, net] += _ones(values[net] & lanes)
-                    if t:
-                        toggles[m, net] += _ones((values[net] ^ before[net]) & lanes)
-                _count_states(values, lanes, pins, first_pin, first_state, states[m], words)
-        before[:] = values[:nets]
-        _clock(values, registers, taken, 0)
     return seen, toggles, ones, states

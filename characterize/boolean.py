@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: Functions of real cells are 30 deep (ASAP7's AOI333).
+MOST_DEPTH = 128
 _TOKEN = re.compile(r'\s*([A-Za-z_][\w\[\].:]*|"[^"]*"|[01]|[!~\'()&*|+^])\s*')
 
 
@@ -50,10 +52,21 @@ def parse(text: str) -> Expression:
             )
         tokens.append(match[1].strip('"'))
         position = match.end()
-    expression, rest = _either(tokens, 0)
+    try:
+        expression, rest = _either(tokens, 0)
+        deep = _depth(expression)
+    except RecursionError:
+        deep = MOST_DEPTH + 1
+    if deep > MOST_DEPTH:
+        rule = f"a Boolean expression must nest {MOST_DEPTH} deep at most"
+        raise ValueError(f"{rule}, not {text!r:.80}")
     if rest != len(tokens):
         raise ValueError(f"a Boolean expression must end after its last operand, not {text!r}")
     return expression
+
+
+def _depth(expression: Expression) -> int:
+    return 1 + max(map(_depth, expression.operands), default=0)
 
 
 def _either(tokens: Sequence[str], at: int) -> tuple[Expression, int]:

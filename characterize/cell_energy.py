@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from characterize.activity import NetActivity
 from characterize.boolean import Expression, evaluate, pins
 from characterize.cells import Cell, InternalPower
-from characterize.logic import clock_pin, state_names
+from characterize.logic import state_names
 from characterize.netlist import Netlist
 from rtl_gen.errors import UserError
 
@@ -58,10 +58,8 @@ class CellEnergy:
         }
         names = state_names(cell)
         first = activity.first_state[np.array(numbers)]
-        states = activity.states[first[:, np.newaxis] + np.arange(1 << len(names))]
-        if clock := clock_pin(cell):  # high half of the time, whatever the rest does
-            names, states = (*names, clock), np.hstack([states, states]) / 2
-        self.states, self.values = states, _values(cell, names)
+        self.states = activity.states[first[:, np.newaxis] + np.arange(1 << len(names))]
+        self.values = _values(cell, names)
 
     def leakage_mw(self) -> Floats:
         """Leakage by the states the instances are in; (instances,)."""
@@ -116,10 +114,13 @@ class CellEnergy:
     def _sensitivity(self, output: str, related: str) -> tuple[Bools, bool]:
         """The states in which the output follows the input, and whether it does so inverted.
 
-        A flip-flop's output listens to its clock in every state.
+        A flip-flop's output listens to its clock in every state; a latch's to its data while it
+        is open.
         """
-        function = self.cell.pins[output].function
+        function, latch = self.cell.pins[output].function, self.cell.latch
         if function is None or related not in pins(function):
+            if latch and related in pins(latch.data):
+                return self._table(latch.enable), False
             return self._everywhere(), False
         low, high = (self._table(function, {related: np.bool_(bit)}) for bit in (False, True))
         return low ^ high, not (high & ~low).any()
@@ -143,8 +144,8 @@ def _values(cell: Cell, names: Sequence[str]) -> dict[str, Bools]:
     """Every pin and internal node in every joint state of `names`."""
     states = np.arange(1 << len(names))
     values = {name: (states >> i & 1).astype(np.bool_) for i, name in enumerate(names)}
-    if cell.flip_flop is not None:
-        values[cell.flip_flop.inverse] = ~values[cell.flip_flop.state]
+    if (store := cell.flip_flop or cell.latch) and store.inverse:
+        values[store.inverse] = ~values[store.state]
     for pin in cell.pins.values():
         if pin.function is not None:
             values[pin.name] = evaluate(pin.function, values)

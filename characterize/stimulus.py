@@ -8,7 +8,7 @@ answers is found by simulating the very component in Amaranth, for the lanes of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from rtl_gen.hardware.mac import Mac
 from rtl_gen.hardware.node import NetworkNode
 from rtl_gen.hardware.pe import ProcessingElement
 from rtl_gen.hardware.row import NetworkRow
+from rtl_gen.storage import FLIPFLOP
 
 Bits = NDArray[np.uint64]
 
@@ -80,7 +81,7 @@ class Stimulus:
 
 
 def component_config(
-    component: str, arithmetic: str, parameters: Mapping[str, int]
+    component: str, arithmetic: str, parameters: Mapping[str, int], scratchpads: str = FLIPFLOP
 ) -> AcceleratorConfig:
     """The config whose `component` has `parameters` (the fields that `MEASURED` names).
 
@@ -97,7 +98,12 @@ def component_config(
             f"not {', '.join(parameters)}"
         )
     return AcceleratorConfig.from_mapping(
-        {"arithmetic": arithmetic, **REPRESENTATIVE, **parameters}
+        {
+            "arithmetic": arithmetic,
+            **REPRESENTATIVE,
+            **parameters,
+            "scratchpads": scratchpads,
+        }
     )
 
 
@@ -126,7 +132,8 @@ def stimulus_for(component: str, config: AcceleratorConfig) -> Stimulus:
 
 
 def _rtl_outputs(component: str, config: AcceleratorConfig, trace: Trace) -> dict[str, Bits]:
-    """Simulate the component for the lanes of `CHECKED`."""
+    """Simulate the component for the lanes of `CHECKED`, its scratchpads as plain RTL."""
+    config = replace(config, scratchpads=FLIPFLOP)
     outputs: dict[str, Bits] = {}
     for lane in CHECKED:
         for name, bits in answers(hardware_for(component, config), trace.inputs, lane).items():

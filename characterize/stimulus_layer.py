@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from characterize.bitslice import LANES, held
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
-from rtl_gen.formats import FloatFormat, IntegerFormat, Values
+from rtl_gen.formats import FloatFormat, Format, IntegerFormat, Values
 from rtl_gen.instructions import PARTS, Pass, pass_instructions
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Mapping, loops
@@ -41,6 +41,10 @@ LAYER = Layer(
 #: Cycles of nothing between multiply-accumulates and input columns, a MAC's latency aside: what the
 #: last of those still does in the pipeline is not to count as the columns'.
 PAUSE = 3
+
+
+#: Scales that are tried when the layer is quantized: from the largest number's down to its eighth.
+SCALES = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +97,27 @@ def quantized_layer(config: AcceleratorConfig) -> tuple[Codes, Codes]:
     """Codes of 16 input images (16, C, H, W) and of the filters (M, C, R, S)."""
     source = resources.files("characterize").joinpath("data/digits_layer.npz")
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
-        ifmap = config.arithmetic.activation.quantize(data["ifmap"].astype(np.float64))[0]
-        weights = config.arithmetic.weight.quantize(data["weights"].astype(np.float64))[0]
+        ifmap = _codes(config.arithmetic.activation, data["ifmap"])
+        weights = _codes(config.arithmetic.weight, data["weights"])
     return ifmap, weights
+
+
+def _codes(fmt: Format, real: NDArray[np.float32]) -> Codes:
+    """Codes at the scale of least squared error, which is what networks are quantized with.
+
+    The scale of the largest number would make 97 to 99% of two-bit and ternary codes zero.
+    """
+    reals = real.astype(np.float64)
+    codes, largest = fmt.quantize(reals)
+    if isinstance(fmt, FloatFormat):
+        return codes
+    scales = [float(largest) * 2 ** (-step / 8) for step in range(SCALES)]
+    tried = [fmt.quantize(reals, scale)[0] for scale in scales]
+    errors = [
+        np.square(scale * fmt.decode(codes) - reals).sum()
+        for scale, codes in zip(scales, tried, strict=True)
+    ]
+    return tried[int(np.argmin(errors))]
 
 
 def stimulus_mapping(config: AcceleratorConfig) -> Mapping:

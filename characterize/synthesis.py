@@ -22,24 +22,44 @@ TIMEOUT_S = 600.0
 #: Memories in the design: not synthesized, `characterize.memory` knows them.
 MEMORY = re.compile(r"sram_\d+x\d+")
 
-#: What ABC does with each module: choices, mapping for delay with area recovery, then buffers
-#: and sizes for the real loads. Against ABC's default with `-constr` the int16 PE of
-#: 12/224/24 words on osu018 is twice as fast (3.8 against 7.4 ns) and 8% larger.
-ABC_SCRIPT = "strash\ndch\nmap -B 0.9\ntopo\nbuffer -c\nupsize -c\ndnsize -c\n"
+#: What ABC does with each module, by the name of the recipe. Fast: choices, mapping for delay with
+#: area recovery, then buffers and sizes for the real loads. Small: mapping for area, and buffers.
+ABC_SCRIPTS = {
+    "fast": "strash\ndch\nmap -B 0.9\ntopo\nbuffer -c\nupsize -c\ndnsize -c\n",
+    "small": "strash\n&get -n\n&fraig -x\n&put\nscorr\ndc2\ndch -f\nstrash\n&nf\n&put\n"
+    "buffer -c\ntopo\ndnsize -c\n",
+}
 
-RECIPE_NAME = "fast-booth/1"
+#: Of the recipe below: a new one makes new samples.
+RECIPE_VERSION = "3"
 
-#: The recipe. `-noabc` keeps Yosys from running ABC once per clock enable; Booth's multipliers
-#: win on area and delay with this ABC script. Runs in the folder that holds its files.
+#: How products are formed (decision 13). Of signed operands by Booth's recoding: rows of an array
+#: where few do (the recoded operand is the second, the weight), else summed by a tree. Of unsigned
+#: ones, significands above all, only if both are wide. Yosys leaves operands under 4 bits alone.
+MULTIPLIERS = """\
+booth -lowpower t:$mul r:A_SIGNED=1 %i r:A_WIDTH>=8 %i r:B_WIDTH<=6 %i
+booth t:$mul r:A_SIGNED=1 %i
+booth t:$mul r:A_WIDTH>=16 %i r:B_WIDTH>=16 %i"""
+
+#: The recipe. `-noabc` keeps Yosys from running ABC once per clock enable; what comes before is
+#: what `synth` does before it forms products. Runs in the folder that holds its files.
 RECIPE = """\
 {reads}
 read_verilog design.v
 hierarchy -check -top {top}
-synth -noabc -booth -top {top}
+proc
+opt_expr
+opt_clean
+wreduce
+peepopt
+opt_clean
+{multipliers}
+synth -noabc -top {top}
 dfflibmap {liberties}
 opt
 setundef -zero
-abc {liberties} -constr abc.constr -script abc.script
+{latches}
+abc {liberties} {dont_use} -constr abc.constr -script abc.script
 setundef -zero
 opt_clean -purge
 {ties}
@@ -85,6 +105,8 @@ def synthesize(
     technology: Technology,
     liberty: Sequence[Path],
     workdir: Path,
+    recipe: str = "fast",
+    latch_map: str = "",
     timeout: float = TIMEOUT_S,
 ) -> Synthesis:
     """Map `verilog` to the cells of a technology.
@@ -95,6 +117,8 @@ def synthesize(
     top : name of the top module.
     liberty : the technology's prepared files (`cell_files.prepare`).
     workdir : existing folder for all files of the run.
+    recipe : one of `ABC_SCRIPTS`.
+    latch_map : Yosys' techmap of latches (`storage_cells.latch_map`).
     timeout : seconds; ABC can hang.
 
     Raises
@@ -105,8 +129,11 @@ def synthesize(
     workdir = workdir.absolute()
     if not re.fullmatch(r"\w+", top, re.ASCII):
         raise UserError(f"top must be letters, digits and _, not {top!r}")
+    if recipe not in ABC_SCRIPTS:
+        raise UserError(f"recipe must be one of {', '.join(ABC_SCRIPTS)}, not {recipe!r}")
     (workdir / "design.v").write_text(verilog, encoding="utf-8")
-    (workdir / "abc.script").write_text(ABC_SCRIPT, encoding="utf-8")
+    (workdir / "abc.script").write_text(ABC_SCRIPTS[recipe], encoding="utf-8")
+    (workdir / "latches.v").write_text(latch_map, encoding="utf-8")
     (workdir / "abc.constr").write_text(
         f"set_driving_cell {technology.driving_cell}\nset_load {technology.output_load_ff:g}\n",
         encoding="utf-8",
@@ -160,6 +187,12 @@ def _script(top: str, technology: Technology, liberty: Sequence[Path], workdir: 
     ]
     return RECIPE.format(
         top=top,
+        multipliers=MULTIPLIERS,
+        latches="techmap -map latches.v",
+        # Cells for scratchpads are in the library, but not for ABC to take.
+        dont_use=" ".join(
+            f"-dont_use {cell}" for cell in (technology.latch, technology.clock_gate) if cell
+        ),
         reads="\n".join(reads),
         liberties=" ".join(f"-liberty {name}" for name in names),
         ties="\n".join(ties),
@@ -174,5 +207,8 @@ def _for_opensta(text: str) -> str:
 
 def _statistics(path: Path) -> dict[str, Any]:
     """Module -> what Yosys' `stat -json` says of it."""
-    modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
+    try:
+        modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
+    except (OSError, ValueError) as error:
+        raise ToolError(f"Yosys must leave a whole {path.name}, it did not: {error}") from error
     return {name.removeprefix("\\"): module for name, module in modules.items()}

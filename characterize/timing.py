@@ -1,6 +1,7 @@
 """Static timing of a mapped netlist by OpenSTA: shortest clock period, critical path, pin slews.
 
-OpenSTA's timing and slews are used, its power is not (docs/explanation says why).
+OpenSTA's timing and slews are used, its power is not (docs/explanation says why). The clock comes
+without delay to the component; through its clock gates it is propagated.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from characterize.technology import Technology
 from rtl_gen.errors import ToolError
 
 TIMEOUT_S = 600.0
+#: Part of the period that is as good as no time.
+INSTANT = 1e-4
 
 #: Runs in the folder that holds its files, under names of ours: nothing of the user's is pasted
 #: into it but what `_word` has checked. OpenSTA says nothing when a file can't be read or a
@@ -30,6 +33,7 @@ if {{[llength $clock_ports] == 0}} {{
 }} else {{
   create_clock -name clk -period {clock_ns} $clock_ports
 }}
+set_propagated_clock [all_clocks]
 foreach port [all_inputs] {{
   if {{[get_property $port full_name] eq "clk"}} continue
   set_input_delay 0 -clock clk $port
@@ -38,7 +42,22 @@ foreach port [all_inputs] {{
 set_output_delay 0 -clock clk [all_outputs]
 set_load {output_load_pf} [all_outputs]
 puts "QUIDAM cells [llength [get_cells -quiet *]]"
-report_checks -path_delay max -format full -digits 6
+set latches [all_registers -level_sensitive -data_pins]
+set falling [all_registers -fall_clock [all_clocks] -edge_triggered -data_pins]
+set full {{}}
+if {{[llength $falling]}} {{
+  set full [list -rise_from [all_clocks] -rise_to [all_clocks]]
+  foreach half {{-fall_from -fall_to}} {{
+    puts "QUIDAM path half"
+    report_checks -path_delay max -format full -digits 6 $half [all_clocks]
+  }}
+}}
+if {{[llength $latches]}} {{
+  # Every latch that is open has no slack to spare, however fast: only what is behind it tells.
+  puts "QUIDAM path full"
+  set ends [concat [all_registers -edge_triggered -data_pins] [all_outputs]]
+  report_checks -path_delay max -format full -digits 6 -to $ends
+}}
 set stream [open slews.txt w]
 foreach pin [get_pins -hierarchical *] {{
   set vertex [lindex [$pin vertices] 0]
@@ -49,6 +68,18 @@ foreach pin [get_pins -hierarchical *] {{
   }}
 }}
 close $stream
+if {{[llength $latches]}} {{
+  # How long a latch must be open, which is half of the period: closed at once, it says so.
+  puts "QUIDAM path latches"
+  create_clock -name clk -period {clock_ns} -waveform {{0 {instant}}} $clock_ports
+  set_propagated_clock [all_clocks]
+  report_checks -path_delay max -format full -digits 6 -to $latches
+  create_clock -name clk -period {clock_ns} $clock_ports
+  set_propagated_clock [all_clocks]
+  set_false_path -to $latches
+}}
+puts "QUIDAM path full"
+report_checks -path_delay max -format full -digits 6 {{*}}$full
 exit
 """
 
@@ -61,7 +92,8 @@ class Timing:
     ----------
     min_period_ns : shortest clock period at which every path meets its setup time; inputs arrive
         at the clock edge and outputs are wanted at the next one, so that a component without
-        registers has its delay from input to output here.
+        registers has its delay from input to output here. The clock is high half of the time:
+        what must be ready when it falls has half a period.
     critical_path : OpenSTA's report of the slowest path; `ends` names where it starts and ends.
     slews : "instance/pin" -> (rise, fall) slew in ns.
     """
@@ -114,6 +146,7 @@ def analyze(
         clock_ns=float(clock_ns),
         driving_cell=_word(technology.driving_cell),
         output_load_pf=technology.output_load_ff / 1000,
+        instant=float(clock_ns) * INSTANT,
     )
     (workdir / "timing.tcl").write_text(script, encoding="utf-8")
     log = workdir / "timing.log"
@@ -121,22 +154,40 @@ def analyze(
     done = tools.run(command, cwd=workdir, log=log, timeout=timeout)
     text = done.output
     linked = re.search(r"^QUIDAM cells (\d+)$", text, re.MULTILINE)
-    slack = re.search(r"^\s*(-?[\d.]+)\s+slack \((MET|VIOLATED)\)$", text, re.MULTILINE)
+    paths = _paths(text, float(clock_ns))
     trouble = ""
     if error := re.search(r"^Error: .*", text, re.MULTILINE):
         trouble = f"OpenSTA says: {error[0]}"
     elif linked is None or int(linked[1]) != cells:
         trouble = f"OpenSTA read {linked[1] if linked else 'no'} of {cells} cells of the netlist"
-    elif slack is None:
+    elif not paths:
         trouble = "OpenSTA found no path to time"
-    if trouble or slack is None:
+    if trouble:
         tail = tools.last_lines(text)
         raise ToolError(trouble, command=done.command, log=str(log), tail=tail)
+    period, worst = max(paths)
     return Timing(
-        min_period_ns=float(clock_ns) - float(slack[1]),
-        critical_path=text[text.find("Startpoint:") : slack.end()].strip(),
+        min_period_ns=period,
+        critical_path=worst,
         slews=_slews((workdir / "slews.txt").read_text(encoding="utf-8")),
     )
+
+
+def _paths(text: str, clock_ns: float) -> list[tuple[float, str]]:
+    """Of every worst path that was reported, the period that it needs (ns), and the report."""
+    found = []
+    for section in text.split("QUIDAM path ")[1:]:
+        slack = re.search(r"^\s*(-?[\d.]+)\s+slack \((MET|VIOLATED)\)$", section, re.MULTILINE)
+        if slack is None:
+            continue
+        spare = float(slack[1])
+        period = {
+            "full": clock_ns - spare,
+            "half": clock_ns - 2 * spare,
+            "latches": 2 * (clock_ns * INSTANT - spare),
+        }[section.split(maxsplit=1)[0]]
+        found.append((period, section[section.find("Startpoint:") : slack.end()].strip()))
+    return found
 
 
 def _slews(text: str) -> dict[str, tuple[float, float]]:

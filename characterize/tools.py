@@ -11,8 +11,10 @@ import contextlib
 import functools
 import importlib.metadata
 import importlib.util
+import math
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -41,6 +43,8 @@ HINTS = {
 #: cocotb 2.1 refuses older ones.
 OLDEST_VERILATOR = (5, 36)
 TAIL_LINES = 10
+#: CPU time that a process may take for every second of its timeout: it may have threads.
+CPU_TIMES = 4
 #: Process groups of commands under way, for `kill_all`.
 _groups: set[int] = set()
 
@@ -109,6 +113,10 @@ def run(
             message = f"{command[0]} could not be started: {error.strerror}"
             raise ToolError(message, command=command, log=str(log)) from error
         _groups.add(process.pid)
+        # Nobody stops it when this process is killed and ABC hangs: that its own CPU time does.
+        with contextlib.suppress(OSError):
+            limit = math.ceil(CPU_TIMES * timeout)
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (limit, limit))
         try:
             _wait(process, stdin, timeout, command, log)
         finally:

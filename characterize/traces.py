@@ -51,6 +51,9 @@ def pe_trace(context: Contexts) -> Trace:
     trace.put("accumulate", fields["mac"], 1, late)
     trace.put("first", fields["first"], 1, late)
     trace.put("drain", fields["drain"], 1, late)
+    # In a layer sums drain beside multiply-accumulates, but for its very last column's. Those are
+    # no event of a PE; nor do they idle, or count as the tail of another's work.
+    trace.event("lone drain", fields["drain"] & ~fields["mac"], RESET_CYCLES)
     trace.put("psum_address", fields["psum_address"], _bits(config.psum_words), late)
     trace.put("psum_in", _drained(context, context.above), config.accumulator_bits, late)
     trace.constant("active", 1, 1)

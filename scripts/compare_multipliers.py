@@ -1,4 +1,4 @@
-"""Multipliers with Booth's recoding and without, in a technology: the table of decision 13.
+"""Multipliers as the recipe forms them, by Booth alone and plain: the table of decision 13.
 
 .venv/bin/python scripts/compare_multipliers.py osu018
 """
@@ -16,20 +16,20 @@ from rtl_gen.formats import arithmetic
 from rtl_gen.hardware.mac import multiplier_for
 from rtl_gen.verilog import module_verilog
 
-NAMES = ("int4", "int8", "uint8xint8", "int12", "int16", "fp8_e4m3", "fp16", "fp32")
+FORMS = {"recipe": synthesis.MULTIPLIERS, "Booth": "booth", "plain": ""}
+NAMES = ("int4", "int8xint4", "int8", "uint8xint8", "int12", "int16", "fp8_e4m3", "fp16", "fp32")
 
 
 def main(name: str) -> None:
     technology = load_technology(name)
-    recipe = synthesis.RECIPE
-    print("| operands | Booth | plain |\n|---|---|---|")
+    print(f"| operands | {' | '.join(FORMS)} |\n|---{'|---' * len(FORMS)}|")
     with tempfile.TemporaryDirectory() as folder:
         liberty = prepare(technology, Path(folder))
         for one in NAMES:
             cells = []
-            for option in ("-booth ", ""):
-                synthesis.RECIPE = recipe.replace("-booth ", option)
-                work = Path(folder) / f"{one}{option.strip()}"
+            for number, chosen in enumerate(FORMS.values()):
+                synthesis.MULTIPLIERS = chosen
+                work = Path(folder) / f"{one}-{number}"
                 work.mkdir()
                 mapped = synthesis.synthesize(
                     module_verilog(multiplier_for(arithmetic(one)), "multiplier"),

@@ -114,7 +114,34 @@ library (mini) {
   cell (LATCH) {
     latch (IQ, IQN) { data_in : "D"; enable : "C"; }
     pin (D) { direction : input; } pin (C) { direction : input; clock : true; }
-    pin (Q) { direction : output; function : "IQ"; timing () { related_pin : "D"; } }
+    pin (Q) {
+      direction : output; function : "IQ"; timing () { related_pin : "D"; }
+      internal_power () { related_pin : "C"; power (scalar) { values (30); } }
+      internal_power () { related_pin : "D"; power (scalar) { values (90); } }
+    }
+  }
+  cell (GATE) {
+    area : 6;
+    statetable ("C E", "IQ") { table : "L L : - : L , L H : - : H , H - : - : N"; }
+    clock_gating_integrated_cell : latch_posedge;
+    leakage_power () { when : "!C & !G"; value : 1; }
+    leakage_power () { when : "C & !G"; value : 2; }
+    leakage_power () { when : "G"; value : 4; }
+    pin (IQ) { direction : internal; internal_node : "IQ"; }
+    pin (C) {
+      direction : input; capacitance : 2; clock_gate_clock_pin : true;
+      internal_power () { when : "!E"; power (scalar) { values (10); } }
+      internal_power () { when : "E"; power (scalar) { values (20); } }
+    }
+    pin (E) { direction : input; capacitance : 1; clock_gate_enable_pin : true; }
+    pin (G) {
+      direction : output; state_function : "C & IQ"; clock_gate_out_pin : true;
+      internal_power () { related_pin : "C"; power (scalar) { values (40); } }
+    }
+  }
+  cell (BANK) {
+    statetable ("C E", "IQ") { table : "L L : - : L"; }
+    pin (Q) { direction : output; function : "IQ"; }
   }
 }
 """

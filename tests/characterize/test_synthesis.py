@@ -11,6 +11,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from characterize import synthesis
 from characterize.cell_files import prepare
 from characterize.cells import Library
 from characterize.liberty import read_library
@@ -61,6 +62,32 @@ def small(folder: Path) -> tuple[Synthesis, Library, Netlist]:
     found = synthesize(verilog, "tiny", technology=technology, liberty=liberty, workdir=folder)
     library = read_library(*liberty)
     return found, library, read_netlist(found.json, library)
+
+
+@pytest.mark.eda
+def test_products_are_formed_as_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither Booth's trees nor none at all are better everywhere (decision 13)."""
+    technology, liberty = osu018(tmp_path)
+    narrow = "signed [7:0] x signed [3:0]"
+    areas: dict[tuple[str, str], float] = {}
+    for form, text in (("recipe", synthesis.MULTIPLIERS), ("Booth", "booth"), ("plain", "")):
+        monkeypatch.setattr(synthesis, "MULTIPLIERS", text)
+        for ports in (narrow, "signed [7:0] x signed [7:0]", "[3:0] x [3:0]"):
+            left, _, right = ports.partition(" x ")
+            verilog = (
+                f"module m(input {left} a, input {right} b, output signed [15:0] p);"
+                "assign p = a * b; endmodule"
+            )
+            work = tmp_path / f"{form}-{len(areas)}"
+            work.mkdir()
+            found = synthesize(verilog, "m", technology=technology, liberty=liberty, workdir=work)
+            areas[form, ports] = found.area_um2
+    for ports in {ports for _, ports in areas}:
+        least = min(areas["Booth", ports], areas["plain", ports])
+        assert areas["recipe", ports] <= 1.01 * least
+    assert areas["recipe", narrow] < 0.75 * areas["Booth", narrow]
 
 
 @pytest.mark.eda
