@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from characterize.boolean import pins, truth_table
+from characterize.cell_faults import faults
 from characterize.cell_files import prepare
-from characterize.cells import Cell, Library, Pin
+from characterize.cell_kinds import constant_pin
+from characterize.cells import Library
+from characterize.finding import Finding, error, note
+from characterize.inspect_library import clock_gate_cell, latch_cell, tie_cell
 from characterize.liberty import read_library
+from characterize.library_header import UNITS, read_header
+from characterize.storage_cells import clock_gate_verilog, latch_map
 from characterize.technology import Technology
 from rtl_gen.errors import UserError
-
-Severity = Literal["error", "warning", "note"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing about a technology.
-
-    Parameters
-    ----------
-    severity : "error": it can't be characterized; "warning": its numbers may be wrong; "note":
-        good to know.
-    cell : which cell, or "" for all of the technology.
-    message : what, and what to do.
-    """
-
-    severity: Severity
-    cell: str
-    message: str
 
 
 def examine(technology: Technology) -> list[Finding]:
@@ -42,27 +27,52 @@ def examine(technology: Technology) -> list[Finding]:
     findings = [
         Finding(severity="warning", cell="", message=text) for text in technology.warnings()
     ]
+    findings += _memory(technology)
     try:
-        technology.memories()
-    except UserError as error:
-        findings.append(_error(str(error)))
-    try:
+        whole = read_library(*(file.path for file in technology.liberty))
         with tempfile.TemporaryDirectory(prefix="quidam-") as folder:
             library = read_library(*prepare(technology, Path(folder)))
-    except UserError as error:
-        return [*findings, _error(str(error))]
+    except UserError as broken:
+        return [*findings, error(str(broken))]
+    findings += _files(technology)
     findings += _corner(technology, library)
-    findings += _named_cells(technology, library)
+    findings += _driver(technology, library)
+    findings += _ties(technology, whole)
+    findings += _storage(technology, whole)
     findings += _enough(library)
     for cell in library.cells.values():
-        findings += _cell(cell)
+        if cell.name not in (technology.latch, technology.clock_gate):
+            findings += faults(cell)
     return sorted(
         findings, key=lambda finding: ("error", "warning", "note").index(finding.severity)
     )
 
 
-def _error(message: str, cell: str = "") -> Finding:
-    return Finding(severity="error", cell=cell, message=message)
+def _memory(technology: Technology) -> Iterator[Finding]:
+    try:
+        memories = technology.memories()
+    except UserError as unknown:
+        yield error(str(unknown))
+        return
+    if memories["scaled"]:
+        yield note(f"memories are scaled, not measured: {memories['source']}")
+
+
+def _files(technology: Technology) -> Iterator[Finding]:
+    """What is particular about the files themselves."""
+    files = [file.path for file in technology.liberty]
+    packed = [path.name for path in files if path.suffix == ".gz"]
+    if packed:
+        yield note(f"compressed, and unpacked before use: {', '.join(packed)}")
+    if len(files) == 1:
+        return
+    yield note(f"{len(files)} Liberty files make the library")
+    headers = [read_header(path) for path in files]
+    for quantity in UNITS:
+        units = {header.units[quantity] for header in headers}
+        if len(units) > 1:
+            values = ", ".join(f"{value:g}" for value in sorted(units))
+            yield note(f"units of {quantity} differ between files ({values}); each has its own")
 
 
 def _corner(technology: Technology, library: Library) -> Iterator[Finding]:
@@ -71,29 +81,56 @@ def _corner(technology: Technology, library: Library) -> Iterator[Finding]:
         ("temperature_c", "C", technology.temperature_c, library.temperature_c),
     ):
         if not np.isclose(said, found):
-            yield _error(f"{name} must be the Liberty file's, {found:g} {unit}, not {said:g}")
+            message = f"{name} must be the Liberty file's, {found:g} {unit}, not {said:g}"
+            yield error(message, f"{name}: {found:g}")
+    if technology.corner in technology.corners:
+        return  # a name of the file's own choice
+    named = read_header(technology.liberty[0].path).corner
+    if named and named != technology.corner:
+        yield note(f"corner {technology.corner} is {named} in the Liberty file", f"corner: {named}")
 
 
-def _named_cells(technology: Technology, library: Library) -> Iterator[Finding]:
+def _driver(technology: Technology, library: Library) -> Iterator[Finding]:
     if technology.driving_cell not in library.cells:
-        yield _error(f"driving_cell must be a cell of the library, not {technology.driving_cell!r}")
+        yield error(f"driving_cell must be a cell of the library, not {technology.driving_cell!r}")
+
+
+def _ties(technology: Technology, whole: Library) -> Iterator[Finding]:
+    """Cells for constants: those named must be such, and those that are there should be named."""
     for key, tie, value in (
         ("tie_high", technology.tie_high, True),
         ("tie_low", technology.tie_low, False),
     ):
+        found = tie_cell(whole, value)
+        proposal = f"{key}: {found}" if found else ""
         if tie is None:
             text = f"no {key}: a constant {int(value)} is taken as a net of the supply"
-            yield Finding(severity="note", cell="", message=text)
+            yield note(text, proposal)
             continue
-        pin = library.cells[tie[0]].pins.get(tie[1]) if tie[0] in library.cells else None
-        table = truth_table(pin.function, ()) if pin and _constant(pin) and pin.function else None
-        if table is None or bool(table[0]) != value:
-            yield _error(f"{key} must be a pin whose function is {int(value)}, not {'/'.join(tie)}")
+        cell = whole.cells.get(tie[0])
+        if cell is None or tie[1] != constant_pin(cell, value):
+            text = f"{key} must be a pin whose function is {int(value)}, not {'/'.join(tie)}"
+            yield error(text, proposal or f"{key}: null")
 
 
-def _constant(pin: Pin) -> bool:
-    function = pin.function
-    return function is not None and function.operator == "constant"
+def _storage(technology: Technology, whole: Library) -> Iterator[Finding]:
+    """Cells for scratchpads: latch and clock gate."""
+    for key, build, found, without in (
+        ("latch", latch_map, latch_cell(whole), "scratchpads can't be of latches"),
+        (
+            *("clock_gate", clock_gate_verilog, clock_gate_cell(whole)),
+            "gated clocks take a flip-flop and an and",
+        ),
+    ):
+        proposal = f"{key}: {found}" if found else ""
+        if getattr(technology, key) is None:
+            least = "has one" if found else "has none that would do"
+            yield note(f"no {key}: {without}; the library {least}", proposal)
+            continue
+        try:
+            build(technology, whole)
+        except UserError as unfit:
+            yield error(str(unfit), proposal or f"{key}: null")
 
 
 def _enough(library: Library) -> Iterator[Finding]:
@@ -108,40 +145,8 @@ def _enough(library: Library) -> Iterator[Finding]:
         if function is not None and pins(function) <= set(inputs):
             tables.add(tuple(truth_table(function, inputs)))
     if (True, False) not in tables:
-        yield _error("the library must have an inverter")
+        yield error("the library must have an inverter")
     if (True, True, True, False) not in tables and (True, False, False, False) not in tables:
-        yield _error("the library must have a NAND or a NOR of two inputs")
+        yield error("the library must have a NAND or a NOR of two inputs")
     if not any(cell.flip_flop for cell in library.cells.values()):
-        yield _error("the library must have a flip-flop")
-
-
-def _cell(cell: Cell) -> Iterator[Finding]:
-    outputs = [pin for pin in cell.pins.values() if pin.direction == "output"]
-    warnings, notes = [], []
-    if cell.unsupported:
-        notes.append(f"is a {cell.unsupported.replace('_', ' ')} cell: not simulated; prune it")
-    elif any(pin.function is None for pin in outputs):
-        missing = ", ".join(pin.name for pin in outputs if pin.function is None)
-        notes.append(f"has no function at {missing}: synthesis can't use it")
-    known = {pin.name for pin in cell.pins.values()}
-    for pin in outputs:
-        if pin.function is not None and not cell.sequential and pins(pin.function) - known:
-            notes.append(f"has a function of pins it lacks at {pin.name}: prune it")
-    if cell.area_um2 <= 0 and outputs:
-        warnings.append("has no area")
-    if outputs and not any(pin.powers for pin in cell.pins.values()) and not _is_tie(cell):
-        warnings.append("has no internal power")
-    leaks = cell.leakage_mw > 0 or any(value > 0 for _, value in cell.leakages)
-    if outputs and not leaks and not _is_tie(cell):
-        warnings.append("has no leakage")
-    bare = [p.name for p in cell.pins.values() if p.direction == "input" and p.capacitance_pf <= 0]
-    if bare:
-        warnings.append(f"has no capacitance at {', '.join(bare)}")
-    for text in warnings:
-        yield Finding(severity="warning", cell=cell.name, message=text)
-    for text in notes:
-        yield Finding(severity="note", cell=cell.name, message=text)
-
-
-def _is_tie(cell: Cell) -> bool:
-    return all(_constant(pin) for pin in cell.pins.values() if pin.direction == "output")
+        yield error("the library must have a flip-flop")

@@ -5,13 +5,13 @@ The rest of each text stays as it is, so that every tool reads the foundry's own
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from characterize.liberty_numbers import number, unit
+from characterize.liberty_text import arguments, read_text
 from characterize.technology import Technology
 from rtl_gen.errors import UserError
 
@@ -19,9 +19,10 @@ _CELL = re.compile(r'(?<!\w)cell\s*\(\s*"?([^"()\s]+)"?\s*\)\s*\{')
 _PIN = re.compile(r"(?<!\w)(?:pin|bus|bundle)\s*\([^()]*\)\s*\{")
 _INPUT = re.compile(r'(?<!\w)direction\s*:\s*"?input"?')
 _CAPACITANCE = re.compile(r'(?<!\w)((?:rise_|fall_)?capacitance\s*:\s*"?)([-+.\deE]+)')
-_UNIT = re.compile(r'capacitive_load_unit\s*\(\s*"?([\d.eE+-]+)"?\s*,\s*"?([pf])f"?\s*\)', re.I)
+_UNIT = re.compile(r"capacitive_load_unit\s*\(([^()]*)\)")
 _TOKEN = re.compile(r'[{}]|"[^"]*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
-_COMMENT = re.compile(r'("[^"]*")|/\*.*?\*/', re.DOTALL)
+# A comment without an end goes to the end, so that it is looked for once.
+_COMMENT = re.compile(r'("[^"]*")|/\*.*?(?:\*/|\Z)', re.DOTALL)
 
 
 def prepare(technology: Technology, folder: Path) -> tuple[Path, ...]:
@@ -29,7 +30,8 @@ def prepare(technology: Technology, folder: Path) -> tuple[Path, ...]:
 
     Parameters
     ----------
-    technology : its `prune` patterns say which cells to leave out; its `wire_ff_per_pin` is added
+    technology : its `prune` patterns say which cells to leave out (but its latch and clock gate,
+        which stay, for scratchpads to be built of); its `wire_ff_per_pin` is added
         to the capacitance of every input pin, so that synthesis, timing and power see one wire.
 
     Raises
@@ -39,19 +41,24 @@ def prepare(technology: Technology, folder: Path) -> tuple[Path, ...]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     unused = set(technology.prune)
+    wanted = {technology.latch, technology.clock_gate} - {None}
+    missing = set(wanted)
     kept = 0
     paths = []
-    for number, file in enumerate(technology.liberty):
-        text = _COMMENT.sub(lambda match: match[1] or " ", _read(file.path))
+    for place, file in enumerate(technology.liberty):
+        text = _COMMENT.sub(lambda match: match[1] or " ", read_text(file.path))
         cells = [name for name, _, _ in _cells(text, file.path)]
         unused -= {glob for glob in unused if any(fnmatchcase(name, glob) for name in cells)}
         kept += sum(not _matches(name, technology.prune) for name in cells)
-        text = prune(text, technology.prune, file.path)
+        text = prune(text, technology.prune, file.path, keep=wanted)
+        missing -= set(cells)
         if technology.wire_ff_per_pin:
             text = add_wire(text, technology.wire_ff_per_pin, file.path)
-        path = folder / f"cells_{number}.lib"
+        path = folder / f"cells_{place}.lib"
         path.write_text(text, encoding="utf-8")
         paths.append(path)
+    if missing:
+        raise UserError(f"latch and clock_gate must be cells of the library, not {missing}")
     if unused:
         raise UserError(f"prune must match cells of the library, not {sorted(unused)!r}")
     if not kept:
@@ -59,11 +66,13 @@ def prepare(technology: Technology, folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def prune(text: str, patterns: Sequence[str], path: Path) -> str:
-    """The Liberty text without the cells whose name matches a pattern."""
+def prune(
+    text: str, patterns: Sequence[str], path: Path, *, keep: Collection[str | None] = ()
+) -> str:
+    """The Liberty text without the cells whose name matches a pattern and is not to be kept."""
     parts, position = [], 0
     for name, start, end in _cells(text, path):
-        if _matches(name, patterns):
+        if _matches(name, patterns) and name not in keep:
             parts.append(text[position:start])
             position = end
     return "".join([*parts, text[position:]])
@@ -71,8 +80,11 @@ def prune(text: str, patterns: Sequence[str], path: Path) -> str:
 
 def add_wire(text: str, wire_ff: float, path: Path) -> str:
     """The Liberty text with `wire_ff` more capacitance at every input pin of its cells."""
-    unit = _UNIT.search(text)
-    femto = float(unit[1]) * (1000 if unit[2].lower() == "p" else 1) if unit else 1000.0
+    said = _UNIT.search(text)
+    try:
+        femto = unit(" ".join(arguments(said[1] if said else "")), "f") * 1e15
+    except ValueError as error:
+        raise UserError(f"{path}: capacitive_load_unit: {error}") from error
     parts, position = [], 0
     for _, start, end in _cells(text, path):
         for pin in _PIN.finditer(text, start, end):
@@ -80,7 +92,7 @@ def add_wire(text: str, wire_ff: float, path: Path) -> str:
             if not _INPUT.search(text, pin.end(), close):
                 continue
             body = _CAPACITANCE.sub(
-                lambda match: f"{match[1]}{float(match[2]) + wire_ff / femto:.9g}",
+                lambda match: match[1] + _more(match[2], wire_ff / femto, path),
                 text[pin.end() : close],
             )
             parts += [text[position : pin.end()], body]
@@ -88,12 +100,11 @@ def add_wire(text: str, wire_ff: float, path: Path) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _read(path: Path) -> str:
+def _more(capacitance: str, wire: float, path: Path) -> str:
     try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8", "replace")
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: a Liberty file must be readable: {error}") from error
+        return f"{number(capacitance, low=0) + wire:.9g}"
+    except ValueError as error:
+        raise UserError(f"{path}: capacitance: {error}") from error
 
 
 def _cells(text: str, path: Path) -> Iterator[tuple[str, int, int]]:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from rtl_gen.errors import UserError
 
+#: What a small compressed file may become: the largest real libraries have half of it.
+MOST_BYTES = 2**30
 _BLANK = re.compile(r"(?:[\s;\\]+|/\*.*?\*/|//[^\n]*)*", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _VALUE = re.compile(r'\s*:\s*("(?:[^"\\]|\\.)*"|[^;{}"\n]*)', re.DOTALL)
 _ARGUMENTS = re.compile(r'\s*\(([^()"]*(?:"[^"]*"[^()"]*)*)\)\s*(\{)?')
-_BRACE = re.compile(r'[{}]|"[^"]*"|/\*.*?\*/', re.DOTALL)
+_BRACE = re.compile(r'[{}]|"[^"]*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
 _ARGUMENT = re.compile(r'"([^"]*)"|([^\s,"\\]+)')
 
 
@@ -54,12 +56,29 @@ def read_groups(path: Path, *, skip: frozenset[str] = frozenset()) -> Group:
     ------
     UserError : the file is missing, damaged, cut short or not Liberty; names file, line and rule.
     """
+    return _Reader(path, read_text(path), skip).library()
+
+
+def read_text(path: Path) -> str:
+    """The text of a Liberty file, plain or .gz.
+
+    Raises
+    ------
+    UserError : the file is missing, damaged or larger than any library.
+    """
+    return read_bytes(path).decode("utf-8", "replace")
+
+
+def read_bytes(path: Path) -> bytes:
+    """What `read_text` reads, before it is text; errors as there."""
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8", "replace")
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: a Liberty file must be readable: {error}") from error
-    return _Reader(path, text, skip).library()
+    if len(data) > MOST_BYTES:
+        raise UserError(f"{path}: a Liberty file must have {MOST_BYTES >> 20} MiB at most")
+    return bytes(data)
 
 
 class _Reader:
@@ -95,7 +114,11 @@ class _Reader:
             raise self._error(position, f"must have a statement here, not {text[position]!r}")
         if value := _VALUE.match(text, name.end()):
             simple = value[1].strip().strip('"')
-            stack[-1].attributes.setdefault(name[0], []).append(simple)
+            said = stack[-1].attributes.setdefault(name[0], [])
+            if said and said[-1] != simple:  # tools differ in which one they believe
+                rule = f"must give {name[0]} once, not {said[-1]!r:.40} and {simple!r:.40}"
+                raise self._error(position, rule)
+            said.append(simple)
             return value.end()
         head = _ARGUMENTS.match(text, name.end())
         if head is None:

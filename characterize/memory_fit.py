@@ -20,7 +20,8 @@ import yaml
 
 from characterize.boolean import evaluate, pins
 from characterize.cells import Cell
-from characterize.liberty import SEPARATORS, read_library
+from characterize.liberty import read_library
+from characterize.liberty_numbers import SEPARATORS
 from characterize.memory import QUANTITIES, TERMS, Floats, sram
 from rtl_gen.errors import UserError
 

@@ -117,13 +117,24 @@ def test_defaults_and_conditions(tmp_path: Path) -> None:
     assert [value for _, value in cells["AND"].leakages] == pytest.approx([8e-3, 2e-3])
     assert cells["AND"].pins["A"].capacitance_pf == pytest.approx(0.004)  # mean of rise and fall
     assert [g.when is None for g in cells["AND"].pins["B"].powers] == [False, True]
-    assert cells["LATCH"].unsupported == "latch"
+    assert cells["LATCH"].latch is not None
     assert cells["LATCH"].sequential
+    assert cells["BANK"].unsupported == "statetable"
     flip_flop = cells["DCLEAR"].flip_flop
     assert flip_flop is not None
     assert flip_flop.clear == parse("!R")
     assert flip_flop.both
     assert cells["DFF"].pins["C"].clock
+
+
+def test_clock_gates_are_latches_before_an_and(tmp_path: Path) -> None:
+    gate = mini.library(tmp_path).cells["GATE"]
+    assert gate.clock_gate == "latch_posedge"
+    assert gate.unsupported == ""
+    assert gate.latch is not None
+    assert gate.latch.enable == parse("!C")
+    assert gate.latch.data == parse("E")
+    assert gate.pins["G"].function == parse("C & IQ")
 
 
 @given(
@@ -161,11 +172,21 @@ def test_every_cut_is_noticed(tmp_path: Path) -> None:
     [
         ('index_1 ("1, 3")', 'index_1 ("3, 1")', "index_1 must be increasing numbers"),
         ('values ("5, 5")', 'values ("5")', "a table must have [2] values, not 1"),
-        ('values ("5, 5")', 'values ("5, x")', "could not convert"),
+        ('values ("5, 5")', 'values ("5, x")', "must be numbers, not '\"5, x\"'"),
         ('function : "A B"', 'function : "A &"', "a Boolean expression must"),
         ('"10ps"', '"10 parsec"', "a unit must be like"),
         ("total_output_net_capacitance", "fanout", "must be over slew and load, not 'fanout'"),
-        ("area : 1.5", "area : wide", "could not convert"),
+        ("area : 1.5", "area : wide", "must be a number of at least 0, not 'wide'"),
+        ("area : 1.5", "area : nan", "must be a number of at least 0, not 'nan'"),
+        ("area : 1.5", "area : 1_5", "must be a number of at least 0, not '1_5'"),
+        ("area : 1.5", "area : -1.5", "must be a number of at least 0, not '-1.5'"),
+        ("area : 1.5", "area : 1.5; area : 2", "must give area once, not '1.5' and '2'"),
+        ('time_unit : "10ps"', "", "must say its time_unit"),
+        ('time_unit : "10ps"', 'time_unit : "0ps"', "a unit must be more than 0"),
+        ("cell (XOR)", "cell (AND)", "must have a name of its own, not 'AND' again"),
+        ("cell (XOR)", "cell ()", "must have one name, not ()"),
+        ("pin (B)", "pin (A)", "must have pins of different names, not 'A' twice"),
+        ('function : "A B"', f'function : "{"!" * 999}A"', "must nest 128 deep at most"),
         ("library (mini) {", "library (mini) { }", "must not close a group that is not open"),
         ("library (mini)", "libary (mini)", "must hold one library group"),
         ("area : 1.5", "@", "must have a statement here, not '@'"),

@@ -16,10 +16,16 @@ def test_the_list_has_every_technology_that_ships(capsys: pytest.CaptureFixture[
     rows = json.loads(capsys.readouterr().out)["technologies"]
     assert [row["name"] for row in rows] == shipped()
     assert {row["name"]: row["feature_nm"] for row in rows} == {
+        "asap7": 7,
+        "ihp130": 130,
         "nangate45": 45,
         "osu018": 180,
         "osu035": 350,
+        "sky130hd": 130,
     }
+    corners = {row["name"]: [corner["name"] for corner in row["corners"]] for row in rows}
+    assert corners["sky130hd"] == ["sky130hd@slow", "sky130hd@fast"]
+    assert corners["osu018"] == []
     assert main(["tech", "list"]) == 0
     assert "OSU standard cells for TSMC 0.18 um" in capsys.readouterr().out
 
@@ -38,7 +44,7 @@ def test_a_check_says_what_it_finds_and_whether_it_will_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["tech", "check", "osu018"]) == 0
-    assert capsys.readouterr().out.endswith("osu018: can be characterized; 2 findings\n")
+    assert capsys.readouterr().out.endswith("osu018: can be characterized; 5 findings\n")
     text = (TECHNOLOGIES / "osu018.yaml").read_text()
     path = tmp_path / "mine.yaml"
     path.write_text(text.replace("voltage_v: 1.8", "voltage_v: 1.2"))
@@ -49,7 +55,11 @@ def test_a_check_says_what_it_finds_and_whether_it_will_do(
         "severity": "error",
         "cell": "",
         "message": "voltage_v must be the Liberty file's, 1.8 V, not 1.2",
+        "proposal": "voltage_v: 1.8",
     }
+    assert main(["tech", "check", str(path)]) == 1
+    text = capsys.readouterr().out
+    assert "lines of the technology file that would mend it:\n  voltage_v: 1.8\n" in text
 
 
 def test_a_broken_file_is_the_user_s_mistake(

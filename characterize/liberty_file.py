@@ -1,0 +1,64 @@
+"""A Liberty file that a technology names: where it lies, and whether it is the one expected."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from characterize.liberty_text import read_bytes
+
+#: Variables that name folders of libraries.
+ROOTS = ("PDK_ROOT", "FLOW_HOME", "QUIDAM_LIBERTY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibertyFile:
+    """A Liberty file, plain or .gz, and the SHA-256 of its text that was expected, or ""."""
+
+    path: Path
+    expected_sha256: str
+
+    def sha256(self) -> str:
+        """Of the text that is there, after unpacking: compressed or not, it is one library."""
+        state = self.path.stat()
+        return _sha256(self.path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(path: Path, _mtime_ns: int, _size: int) -> str:
+    # Every sample of a sweep asks, and large libraries take a while to unpack.
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+def locate(candidates: Sequence[str], folder: Path) -> Path:
+    """The first candidate that is there, or whose variables have values, or at all.
+
+    Parameters
+    ----------
+    candidates : at least one; relative to `folder`, environment variables in them are filled in.
+    """
+    # Variables that are not set stay as they are: such a file is missing.
+    expanded = [Path(os.path.expandvars(text)).expanduser() for text in candidates]
+    paths = [path if unset(str(path)) else folder / path for path in expanded]
+    here = [path for path in paths if path.is_file()]
+    told = [path for path in paths if not unset(str(path))]
+    return [*here, *told, *paths][0]
+
+
+def unset(path: str) -> list[str]:
+    """Environment variables in a path that have no value."""
+    return [name for name in re.findall(r"\$\{?(\w+)", path) if not os.environ.get(name)]
+
+
+def root_of(path: Path) -> tuple[str, Path] | None:
+    """The variable of `ROOTS` whose folder, which must be there, the path lies in; and the rest."""
+    for name in ROOTS:
+        root = Path(os.environ.get(name) or os.devnull).resolve()
+        if root.is_dir() and path.resolve().is_relative_to(root):
+            return name, path.resolve().relative_to(root)
+    return None

@@ -1,0 +1,58 @@
+"""What a Liberty file says above its cells: its name, its units, its operating condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from characterize.liberty_numbers import unit
+from characterize.liberty_text import read_groups
+from rtl_gen.errors import UserError
+
+#: What a file measures in -> the attribute that says the unit, and the SI unit.
+UNITS = {
+    "time": ("time_unit", "s"),
+    "capacitance": ("capacitive_load_unit", "f"),
+    "voltage": ("voltage_unit", "v"),
+    "leakage": ("leakage_power_unit", "w"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The head of one file.
+
+    Parameters
+    ----------
+    corner : name of its operating condition, or "".
+    units : for each of `UNITS` how much of the SI unit its own is.
+    """
+
+    name: str
+    corner: str
+    units: Mapping[str, float]
+
+
+def read_header(path: Path) -> Header:
+    """Read a Liberty file without its cells.
+
+    Raises
+    ------
+    UserError : the file is missing or damaged, or says no unit.
+    """
+    top = read_groups(path, skip=frozenset({"cell"}))
+    conditions = [group.arguments[:1] for group in top.named("operating_conditions")]
+    only = "".join(conditions[0]) if len(conditions) == 1 else ""
+    try:
+        units = {
+            quantity: unit("".join(top.words(name)), symbol)
+            for quantity, (name, symbol) in UNITS.items()
+        }
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+    return Header(
+        name=" ".join(top.arguments),
+        corner=top.text("default_operating_conditions") or only,
+        units=units,
+    )

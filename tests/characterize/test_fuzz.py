@@ -1,0 +1,346 @@
+"""Thousands of spoilt files: each is refused with one message, or read without a wrong number."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import itertools
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from characterize.cell_check import examine
+from characterize.cell_files import prepare
+from characterize.cells import Library, Table
+from characterize.liberty import read_library
+from characterize.liberty_text import Group
+from characterize.plan import load_plan
+from characterize.technology import (
+    TECHNOLOGIES,
+    LibertyFile,
+    Technology,
+    load_technology,
+    read_technology,
+    shipped,
+)
+from explore.space import load_space
+from explore.workload import NETWORKS, load_workload
+from rtl_gen.config import load_config
+from rtl_gen.errors import ToolError, UserError
+from rtl_gen.layer import load_layer
+from tests.characterize import mini, mutations
+
+ROOT = Path(__file__).parents[2]
+MOST_SECONDS = 5.0
+Reader = Callable[[Path], Any]
+
+
+def outcome(read: Reader, path: Path, what: str) -> Any:
+    """What was read, or the error's message; anything else fails the test and says `what`."""
+    start = time.monotonic()
+    try:
+        result = read(path)
+    except (UserError, ToolError) as error:
+        result = str(error)
+        assert result.strip(), what
+        assert "Traceback" not in result, what
+    except Exception as error:
+        raise AssertionError(f"{type(error).__name__}: {error} after {what}") from error
+    assert time.monotonic() - start < MOST_SECONDS, what
+    return result
+
+
+def plain(thing: Any) -> Any:
+    """A value made of dataclasses and arrays as nested tuples, so that `==` compares it."""
+    if isinstance(thing, Group):
+        return None  # the file's own text: lines differ
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return tuple(plain(getattr(thing, item.name)) for item in dataclasses.fields(thing))
+    if isinstance(thing, np.ndarray):
+        return thing.shape, thing.tolist()
+    if isinstance(thing, dict):
+        return tuple(sorted(((key, plain(value)) for key, value in thing.items()), key=repr))
+    if isinstance(thing, list | tuple):
+        return tuple(plain(value) for value in thing)
+    return thing
+
+
+def check_library(library: Library, what: str) -> None:
+    """Whether no number in it is one that no cell can have.
+
+    Internal energies may be negative: real libraries have such (the load's part is taken off).
+    """
+    assert library.cells is not None
+    assert library.voltage_v > 0, what
+    units = [library.time_ns, library.capacitance_pf, library.leakage_mw, library.energy_pj]
+    assert all(0 < unit < math.inf for unit in units), what
+    assert math.isfinite(library.temperature_c), what
+    for cell in library.cells.values():
+        sizes = [cell.area_um2, cell.leakage_mw, *(value for _, value in cell.leakages)]
+        sizes += [pin.capacitance_pf for pin in cell.pins.values()]
+        assert all(0 <= size < math.inf for size in sizes), f"{cell.name} after {what}"
+        for table in tables(cell.pins.values()):
+            assert np.isfinite(table.values).all(), f"{cell.name} after {what}"
+            for _, points in table.axes:
+                assert np.isfinite(points).all(), f"{cell.name} after {what}"
+                assert (points >= 0).all(), f"{cell.name} after {what}"
+
+
+def tables(pins: Any) -> Iterator[Table]:
+    """All energy tables of some pins."""
+    for pin in pins:
+        for power in pin.powers:
+            yield from (power.rise, power.fall)
+
+
+def technology(path: Path) -> Technology:
+    """A technology of the cells in a file."""
+    values: dict[str, Any] = {
+        item.name: None
+        for item in dataclasses.fields(Technology)
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    }
+    files = (LibertyFile(path=path, expected_sha256=""),)
+    texts = {"name": "fuzz", "description": "x", "corner": "typical", "memory": "cacti45"}
+    numbers = {"feature_nm": 45.0, "voltage_v": 1.0, "temperature_c": 25.0, "clock_ns": 1.0}
+    rest = {"driving_cell": "NOT", "output_load_ff": 1.0, "wire_ff_per_pin": 0.5, "install": ""}
+    more = {"prune": (), "dram_pj_per_bit": 1.0, "sources": {}}
+    return Technology(**{**values, **texts, **numbers, **rest, **more, "liberty": files})
+
+
+def read_and_prepare(path: Path) -> Library:
+    """As a sweep reads cells: made ready, then read; and what `quidam tech check` says of them."""
+    technology_ = technology(path)
+    examine(technology_)
+    library = read_library(path)
+    prepared = prepare(technology_, path.parent / "prepared")
+    check_library(read_library(*prepared), "prepare")
+    return library
+
+
+def excerpt(cells: int) -> str:
+    """The head and the first cells of osu018, or a skip where it is not installed."""
+    try:
+        path = load_technology("osu018").liberty[0].path
+    except (ToolError, UserError) as error:
+        pytest.skip(str(error))
+    head, *rest = path.read_text(encoding="utf-8").split("\ncell (")
+    return "\ncell (".join([head, *rest[:cells]]) + "\n}\n"
+
+
+def fuzz_liberty(text: str, folder: Path, count: int, seed: int) -> Counter[str]:
+    path = folder / "cells.lib"
+    path.write_text(text, encoding="utf-8")
+    whole = outcome(read_and_prepare, path, "nothing")
+    assert isinstance(whole, Library), whole
+    seen: Counter[str] = Counter()
+    for number in range(count):
+        rng = random.Random(f"{seed} {number}")
+        what, data = mutations.mutated(text, rng)
+        path.write_bytes(data)
+        result = outcome(read_and_prepare, path, f"mutation {number}: {what}")
+        seen["refused" if isinstance(result, str) else "read"] += 1
+        if isinstance(result, Library):
+            check_library(result, f"mutation {number}: {what}")
+    return seen
+
+
+def test_spoilt_cells(tmp_path: Path) -> None:
+    seen = fuzz_liberty(mini.LIBERTY, tmp_path, 1200, seed=1)
+    assert min(seen["refused"], seen["read"]) > 200, seen
+
+
+def test_spoilt_cells_of_a_foundry(tmp_path: Path) -> None:
+    seen = fuzz_liberty(excerpt(3), tmp_path, 300, seed=2)
+    assert min(seen["refused"], seen["read"]) > 30, seen
+
+
+def same_meaning(text: str, rng: random.Random) -> str:
+    """The text respelled, its cells in another order."""
+    head, *cells = text.rstrip().removesuffix("}").split("\n  cell (")
+    rng.shuffle(cells)
+    return mutations.respelled("\n  cell (".join([head, *cells]) + "\n}\n", rng)
+
+
+@pytest.mark.parametrize("foundry", [False, True], ids=["mini", "osu018"])
+def test_spelling_and_order_change_nothing(foundry: bool, tmp_path: Path) -> None:
+    text = excerpt(3).replace("\ncell (", "\n  cell (") if foundry else mini.LIBERTY
+    path = tmp_path / "cells.lib"
+    path.write_text(text, encoding="utf-8")
+    whole = plain(read_and_prepare(path))
+    spellings = set()
+    for number in range(40):
+        spelling = same_meaning(text, random.Random(number))
+        path.write_bytes(spelling.encode())
+        assert plain(outcome(read_and_prepare, path, str(number))) == whole, number
+        spellings.add(spelling)
+    assert len(spellings) == 40
+
+
+def test_spoilt_archives(tmp_path: Path) -> None:
+    path = tmp_path / "cells.lib.gz"
+    whole = gzip.compress(mini.LIBERTY.encode(), mtime=0)
+    refused = 0
+    for number in range(100):
+        rng = random.Random(number)
+        data = bytearray(whole)
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])
+        result = outcome(read_and_prepare, path, str(number))
+        refused += isinstance(result, str)
+        if isinstance(result, Library):
+            check_library(result, str(number))
+    assert refused > 50
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("bomb.lib.gz", gzip.compress(b" " * 2**22), "must have 1 MiB at most"),
+        ("comments.lib", b"library (x) {" + b"/*" * 200_000, "library (x)"),
+        ("quotes.lib", b"library (x) {" + b'a : "' * 200_001, ""),
+        ("braces.lib", b"library (x) {" + b"cell (x) { pin (y) {" * 20_000, "must close"),
+        ("parentheses.lib", b"library (x) {" + b"a (" * 200_000, "must have ':' or '(...)'"),
+        ("blanks.lib", b"library (x) {" + b" \n;\\" * 200_000 + b"@", "must have a statement"),
+        ("empty.lib", b"", "must hold one library group"),
+        ("zeros.lib", bytes(100_000), "must have a statement"),
+    ],
+)
+def test_what_is_made_to_hang(
+    name: str, data: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("characterize.liberty_text.MOST_BYTES", 2**20)
+    path = tmp_path / name
+    path.write_bytes(data)
+    found = outcome(read_library, path, name)
+    assert isinstance(found, str)
+    assert name in found
+    assert message in found or name == "comments.lib"
+    assert isinstance(outcome(lambda p: prepare(technology(p), tmp_path / "out"), path, name), str)
+
+
+def plan_tasks(path: Path) -> Any:
+    """A plan, and the tasks that it means."""
+    plan = load_plan(path)
+    return plan, plan.tasks(technology(path))
+
+
+#: What is read -> its reader, and files that it reads well.
+YAML: dict[str, tuple[Reader, list[Path]]] = {
+    "technology": (read_technology, [TECHNOLOGIES / f"{name}.yaml" for name in shipped()]),
+    "plan": (plan_tasks, [ROOT / "characterize/plan.yaml"]),
+    "config": (load_config, sorted((ROOT / "examples/configs").glob("*.yaml"))),
+    "layer": (load_layer, sorted((ROOT / "examples/layers").glob("*.yaml"))),
+    "space": (load_space, sorted((ROOT / "examples/spaces").glob("*.yaml"))),
+    "workload": (load_workload, [NETWORKS / "resnet20.yaml"]),
+}
+
+
+def check_numbers(thing: Any, what: str) -> None:
+    """Whether all numbers that were read are finite, and none that can't be is negative."""
+    if isinstance(thing, float):
+        assert math.isfinite(thing), what
+    elif isinstance(thing, dict):
+        for value in thing.values():
+            check_numbers(value, what)
+    elif isinstance(thing, list | tuple):
+        for value in thing:
+            check_numbers(value, what)
+    elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        for item in dataclasses.fields(thing):
+            if not callable(value := getattr(thing, item.name)):
+                check_numbers(value, what)
+
+
+@pytest.mark.parametrize("kind", YAML)
+def test_spoilt_yaml(kind: str, tmp_path: Path) -> None:
+    read, files = YAML[kind]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    path = tmp_path / "spoilt.yaml"
+    seen: Counter[str] = Counter()
+    for number in range(150):
+        rng = random.Random(f"{kind} {number}")
+        text = rng.choice(texts)
+        if number % 2:
+            what, data = mutations.mutated(text, rng)
+        else:
+            what, content = mutations.mutated_content(yaml.safe_load(text), rng)
+            data = yaml.safe_dump(content).encode()
+        path.write_bytes(data)
+        result = outcome(read, path, f"mutation {number}: {what}")
+        seen["refused" if isinstance(result, str) else "read"] += 1
+        check_numbers(result, f"mutation {number}: {what}")
+    assert seen["refused"] > 40, seen
+
+
+#: Ten to the fifteenth values, by aliases of aliases.
+BOMB = (
+    "[&a [x, x], "
+    + ", ".join(
+        f"&{new} [{', '.join([f'*{old}'] * 9)}]"
+        for old, new in itertools.pairwise("abcdefghijklmnop")
+    )
+    + "]"
+)
+#: Spellings of a value that no file should have anywhere.
+ODD_YAML = (
+    *(BOMB, "&a [*a]", "&a {b: *a}", "[" * 20_000, "{b: " * 2000 + "1" + "}" * 2000, "9" * 5000),
+    *("0x" + "f" * 5000, ".nan", "-.inf", "[1, .inf]", "2026-99-99", "!!int ''", "!!float x"),
+    *("!!timestamp x", "!!binary x", "!!python/object/apply:os.system [exit]", "*nowhere", "\t1"),
+    *("{x: 1, x: 2}", "1\n---\nname: y", "!!omap 3", "? [1, 2]\n: 3", "\x07", "%x", "{? {a: 1}}"),
+)
+
+
+@pytest.mark.parametrize("kind", YAML)
+def test_odd_values_under_every_key(kind: str, tmp_path: Path) -> None:
+    read, files = YAML[kind]
+    content = yaml.safe_load(files[0].read_text(encoding="utf-8"))
+    path = tmp_path / "odd.yaml"
+    refused = 0
+    for number, odd in enumerate(ODD_YAML):
+        key = list(content)[number % len(content)]
+        rest = yaml.safe_dump({name: value for name, value in content.items() if name != key})
+        path.write_text(f"{rest}{key}: {odd}\n", encoding="utf-8")
+        what = f"{key}: {odd[:40]}"
+        result = outcome(read, path, what)
+        if isinstance(result, str):
+            refused += 1
+        check_numbers(result, what)
+    assert refused >= len(ODD_YAML) - 4  # a network's `source`, for one, may be anything
+
+
+@pytest.mark.parametrize("kind", YAML)
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null\n",
+        b"[]\n",
+        b"3\n",
+        b"\xff\xfe",
+        b"\0",
+        b"? {a: 1}\n",
+        b"!!set {a, b}\n",
+        b"<<: 1\n",
+    ],
+)
+def test_files_that_are_no_mapping(kind: str, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_bytes(data)
+    assert str(path) in outcome(YAML[kind][0], path, repr(data))
+
+
+def test_a_plan_of_millions_is_refused_at_once(tmp_path: Path) -> None:
+    many = list(range(1, 257))
+    sizes = dict.fromkeys(("ifmap_words", "weight_words", "psum_words"), many)
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump({"arithmetics": ["int8"], "components": {"pe": [sizes]}}))
+    assert "not" in outcome(plan_tasks, path, "millions")
