@@ -2,6 +2,7 @@
 
     DIR/samples/ID.json     what was measured
     DIR/failures/ID.json    what could not be
+    DIR/unreadable/         files of the two that hold something else, moved there by a sweep
 
 A file is written beside its place, forced to disk and renamed: it is there whole or not at all.
 """
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from characterize.sample import Failure, Sample, T, from_json, to_json
+from characterize import scratch
+from characterize.sample import SCHEMA, Failure, Sample, T, from_json, to_json
 from rtl_gen.errors import UserError
 
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -51,6 +53,16 @@ class Store:
         """Files that do not hold what they should, cut short for instance."""
         found = [*self._read("samples", Sample), *self._read("failures", Failure)]
         return [path for path, result in found if result is None]
+
+    def why(self, path: Path) -> str:
+        """What is wrong with one of `damaged`, as the end of a sentence about it."""
+        try:
+            schema = json.loads(path.read_text(encoding="utf-8"))["schema"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return "is damaged"
+        if schema == SCHEMA:
+            return "is damaged"
+        return f"was written by another version of quidam ({schema!r}, this one has {SCHEMA!r})"
 
     def put(self, result: Sample | Failure) -> Path:
         """Keep a result; a sample takes the place of a failure of the same id, and back."""
@@ -93,16 +105,23 @@ class Store:
                 raise UserError(message) from error
             for path in self.path.glob(f"*/{_TEMPORARY}*"):
                 path.unlink()
-            scratch = self.path / ".work"
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir()
+            self._set_aside()
             try:
-                yield scratch
+                yield scratch.make(self.path / ".work")
             finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                scratch.remove(self.path / ".work")
+
+    def _set_aside(self) -> None:
+        """Move what can't be read out of the way; it is kept, and reported once."""
+        aside = self.path / "unreadable"
+        for path in self.damaged():
+            aside.mkdir(exist_ok=True)
+            path.replace(aside / path.name)
 
     def _read(self, folder: str, kind: type[T]) -> Iterator[tuple[Path, T | None]]:
         for path in sorted((self.path / folder).glob("*.json")):
+            if path.name.startswith(_TEMPORARY):
+                continue  # of a sweep that is at work, or was killed in mid-write
             try:
                 result = from_json(path.read_text(encoding="utf-8"), kind)
             except (ValueError, TypeError, AttributeError):
@@ -127,10 +146,14 @@ def open_store(path: Path | str) -> Store:
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f"{_TEMPORARY}{path.name}")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)  # a full disk needs its room
+        raise OSError(error.errno, error.strerror, str(path)) from error
     temporary.replace(path)
     # The rename itself is safe only when the folder is on disk, too.
     folder = os.open(path.parent, os.O_RDONLY)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
 
-from characterize.sample import Failure, Sample, failed, from_json, to_json
+from characterize import scratch
+from characterize.sample import SCHEMA, Failure, Sample, failed, from_json, to_json
 from characterize.store import Store, open_store
 from rtl_gen.errors import UserError
 from tests.characterize import standin
@@ -88,37 +91,92 @@ def test_files_that_hold_something_else_are_damaged(
     assert (store.samples(), store.damaged()) == ([], [path])
 
 
-def test_a_write_that_is_interrupted_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("moment", ["file's fsync", "replace", "folder's fsync"])
+def test_a_write_that_is_interrupted_leaves_the_old_file_or_the_new_one(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
     path = store.put(sample())
+    new = dataclasses.replace(sample(), cells=99)
+    calls: list[object] = []
 
-    def killed(self: Path, target: Path) -> Path:
-        raise KeyboardInterrupt
+    def killed(*arguments: object) -> None:
+        calls.append(arguments)
+        if moment != "folder's fsync" or len(calls) == 2:
+            raise Killed
 
-    monkeypatch.setattr(Path, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        store.put(dataclasses.replace(sample(), cells=99))
+    if moment == "replace":
+        monkeypatch.setattr(Path, "replace", killed)
+    else:
+        monkeypatch.setattr(os, "fsync", killed)
+    with pytest.raises(Killed):
+        store.put(new)
     monkeypatch.undo()
-    assert store.samples() == [sample()]
-    assert len(list(path.parent.iterdir())) == 2
+    assert store.samples() == [new if moment == "folder's fsync" else sample()]
+    assert store.damaged() == []
     with store.writing():
         assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_another_version_wrote_is_named_and_set_aside(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.put(sample())
+    other = store.put(sample(OTHER))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": "quidam-sample/0"}))
+    other.write_text(other.read_text()[:99])
+    told = f"was written by another version of quidam ('quidam-sample/0', this one has {SCHEMA!r})"
+    assert store.why(path) == told
+    assert store.why(other) == "is damaged"
+    with store.writing():
+        assert (store.damaged(), store.samples()) == ([], [])
+    kept = sorted(item.name for item in (tmp_path / "unreadable").iterdir())
+    assert kept == sorted([path.name, other.name])
+
+
+@pytest.mark.parametrize("name", ["plain", "with a blank", "it's (1); #2"])
+def test_work_is_done_at_a_plain_path(name: str, tmp_path: Path) -> None:
+    # ABC would split any other at its blanks.
+    store = Store(tmp_path / name)
+    with store.writing() as work:
+        assert re.fullmatch(r"[\w/.-]+", str(work.resolve()))
+        (work / "file").write_text("x")
+        assert (store.path / ".work" / "file").exists()
+    assert not work.exists()
+    assert [item.name for item in store.path.iterdir()] == [".lock"]
+
+
+def test_work_of_a_killed_sweep_is_removed_wherever_it_is(tmp_path: Path) -> None:
+    store = Store(tmp_path / "with a blank")
+    store.path.mkdir()
+    left = scratch.make(store.path / ".work")
+    (left / "file").write_text("x")
+    with store.writing() as again:
+        assert again != left
+        assert not left.exists()
+    stranger = tmp_path / "quidam-thesis"
+    stranger.mkdir()
+    (store.path / ".work").symlink_to(stranger)
+    with store.writing():
+        pass
+    assert stranger.is_dir()  # a link in somebody's store is no leave to remove
+
+
 def test_two_sweeps_do_not_share_a_store(tmp_path: Path) -> None:
-    with Store(tmp_path).writing() as scratch:
-        (scratch / "file").write_text("in the way")
+    with Store(tmp_path).writing() as work:
+        (work / "file").write_text("in the way")
         with (
             pytest.raises(UserError, match="must not be in use by another sweep"),
             Store(tmp_path).writing(),
         ):
             pass
-        assert (scratch / "file").exists()
-    assert not scratch.exists()
-    scratch.mkdir()
-    (scratch / "left by a killed sweep").write_text("")
+        assert (work / "file").exists()
+    assert not work.exists()
+    work.mkdir()
+    (work / "left by a killed sweep").write_text("")
     with Store(tmp_path).writing() as again:
         assert list(again.iterdir()) == []
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +15,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from characterize.sample import Failure, Sample, Task
 from characterize.store import Store
-from characterize.sweep import Outcome, process_pool, sweep
+from characterize.sweep import LEAST_FREE_BYTES, Outcome, process_pool, sweep
 from rtl_gen.errors import ToolError
 from tests.characterize import standin
 
@@ -191,6 +195,91 @@ def test_a_sweep_killed_anywhere_is_resumed(tmp_path: Path) -> None:
     assert without_times(tmp_path / "store") == without_times(tmp_path / "undisturbed" / "store")
     names = {path.name for path in (tmp_path / "store").rglob("*") if path.is_file()}
     assert names == {".lock", *(f"{id}.json" for id in standin.tasks(12))}
+
+
+def test_a_sweep_killed_at_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    kept: set[str] = set()
+    store = Store(tmp_path / "store")
+    for number in range(6):
+        process = start(tmp_path, 40, 0.02)
+        wait_for_samples(tmp_path, 6 * number + 1)
+        time.sleep(rng.uniform(0, 0.05))
+        process.kill()
+        process.wait()
+        assert none_left(tmp_path)
+        assert store.damaged() == []
+        assert kept <= store.ids()  # nothing is lost again
+        kept = store.ids()
+    outcome = run(tmp_path, standin.tasks(40))
+    assert (outcome.skipped, outcome.measured) == (len(kept), 40 - len(kept))
+    (tmp_path / "undisturbed").mkdir()
+    run(tmp_path / "undisturbed", standin.tasks(40))
+    assert without_times(tmp_path / "store") == without_times(tmp_path / "undisturbed" / "store")
+    names = sorted(path.name for path in store.path.rglob("*") if path.is_file())
+    assert names == sorted([".lock", *(f"{id}.json" for id in standin.tasks(40))])
+
+
+def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = standin.tasks(6, {4: standin.FAILS})
+    synced: list[int] = []
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) > 4:  # a file and its folder each
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*\.json"):
+        run(tmp_path, tasks, workers=1)
+    monkeypatch.undo()
+    store = Store(tmp_path / "store")
+    assert (len(store.samples()), store.failures(), store.damaged()) == (2, [], [])
+    assert len(list((store.path / "samples").iterdir())) == 2  # what was half written is gone
+    assert run(tmp_path, tasks).measured == 3
+
+
+def test_failures_on_a_full_disk_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What fails there would fail for no fault of its own, and never be tried again.
+    room = iter([LEAST_FREE_BYTES, LEAST_FREE_BYTES - 1])
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=next(room)))
+    with pytest.raises(OSError, match="No space left on device"):
+        run(tmp_path, standin.tasks(1, {0: standin.FAILS}), workers=1)
+    monkeypatch.undo()
+    assert Store(tmp_path / "store").ids() == set()
+
+
+def test_a_disk_that_really_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount a tmpfs")
+    try:
+        with pytest.raises(OSError, match="No space left on device"):
+            run(disk, standin.tasks(30))
+        assert Store(disk / "store").ids() == set()
+        monkeypatch.setattr("characterize.sweep.LEAST_FREE_BYTES", 0)
+        with pytest.raises(OSError, match="No space left on device"):
+            run(disk, standin.tasks(30))
+        store = Store(disk / "store")
+        kept = store.ids()
+        assert 0 < len(kept) < 30
+        assert store.damaged() == []
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        outcome = run(disk, standin.tasks(30))
+        assert (outcome.skipped, outcome.measured) == (len(kept), 30 - len(kept))
+        assert len(store.ids()) == 30
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_ctrl_c_ends_the_sweep_and_its_workers_at_once(tmp_path: Path) -> None:
