@@ -1,70 +1,41 @@
-"""A plan: which components to measure, in which arithmetics, at which values of their fields."""
+"""A plan's file: what to measure, in which arithmetics, at which values of the fields.
+
+The form: docs/reference/plan-file.md.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from characterize.sample import Task
-from characterize.stimulus import component_config
-from characterize.technology import Technology
+from characterize.groups import Plan, Samples, Stop
+from characterize.space_filling import Axis
+from characterize.synthesis import ABC_SCRIPTS
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
+from rtl_gen.storage import FLIPFLOP, STORAGES
 from rtl_gen.yaml_input import load_mapping
 
-#: A small sweep: all that the demo's model is fitted to.
+#: The plan of `quidam characterize` when none is given.
 DEFAULT = Path(__file__).with_name("plan.yaml")
 
+KEYS = (
+    *("arithmetics", "clock_ns", "scratchpads", "recipes", "seed"),
+    *("samples", "stop", "components"),
+)
+#: More than any field or number of samples can be: a slip of the keyboard must not fill memory.
+MOST_VALUE, MOST_POINTS, MOST_NUMBER = 2**20, 10_000, 1e9
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a sweep measures.
-
-    Parameters
-    ----------
-    arithmetics : names; every point is measured in each.
-    clock_ns : None for the technology's.
-    points : component -> values of its fields.
-    """
-
-    arithmetics: tuple[str, ...]
-    clock_ns: float | None
-    points: Mapping[str, tuple[Mapping[str, int], ...]]
-
-    def tasks(self, technology: Technology) -> list[Task]:
-        """All samples to measure; the components whose synthesis is longest come first.
-
-        Raises
-        ------
-        UserError
-            When a point is no legal design.
-        """
-        tasks = [
-            Task(
-                component=component,
-                arithmetic=name,
-                parameters=dict(values),
-                technology=technology.name,
-                clock_ns=self.clock_ns or technology.clock_ns,
-            )
-            for component, points in self.points.items()
-            for values in points
-            for name in self.arithmetics
-        ]
-        for task in tasks:
-            try:
-                component_config(task.component, task.arithmetic, task.parameters)
-            except UserError as error:
-                raise UserError(f"plan: {task}: {error}") from error
-        return sorted(tasks, key=_size, reverse=True)
+T = TypeVar("T", Samples, Stop)
 
 
 def load_plan(path: Path | str = DEFAULT) -> Plan:
-    """Read a plan (docs/reference/plan-file.md).
+    """Read a plan.
 
     Raises
     ------
@@ -72,51 +43,133 @@ def load_plan(path: Path | str = DEFAULT) -> Plan:
         When the file is not a plan; names the rule and the value.
     """
     content = load_mapping(path)
+    try:
+        return _plan(content)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _plan(content: Mapping[str, Any]) -> Plan:
     for key in content:
-        if key not in ("arithmetics", "clock_ns", "components"):
-            raise UserError(f"{path}: keys must be arithmetics, clock_ns, components, not {key!r}")
+        if key not in KEYS:
+            raise UserError(f"keys must be {', '.join(KEYS)}, not {key!r}")
     names = content.get("arithmetics")
     if not isinstance(names, list) or not names:
-        raise UserError(f"{path}: arithmetics must be a list of arithmetics, not {names!r}")
+        raise UserError(f"arithmetics must be a list of arithmetics, not {names!r}")
     clock_ns = content.get("clock_ns")
-    number = isinstance(clock_ns, int | float) and not isinstance(clock_ns, bool)
-    if clock_ns is not None and not (number and clock_ns > 0):
-        raise UserError(f"{path}: clock_ns must be a positive number of ns, not {clock_ns!r}")
+    if clock_ns is not None and not _positive(clock_ns):
+        raise UserError(f"clock_ns must be a positive number of ns, not {clock_ns!r}")
     components = content.get("components")
     if not isinstance(components, dict) or not components:
-        raise UserError(f"{path}: components must map components to points, not {components!r}")
+        raise UserError(f"components must map components to points, not {components!r}")
+    listed, designs = {}, {}
+    for kind, entries in components.items():
+        grids, ranges = _entries(kind, entries)
+        if grids:
+            listed[kind] = tuple(_points(kind, grids))
+        if ranges:
+            designs[kind] = {name: _axis(name, ranges[0][name]) for name in KINDS[kind].fields}
     return Plan(
         arithmetics=tuple(dict.fromkeys(arithmetic(name).name for name in names)),
         clock_ns=None if clock_ns is None else float(clock_ns),
-        points={
-            component: tuple(_points(component, entries, path))
-            for component, entries in components.items()
-        },
+        scratchpads=_among(content, "scratchpads", STORAGES, FLIPFLOP),
+        recipes=_among(content, "recipes", tuple(ABC_SCRIPTS), "fast"),
+        points=listed,
+        designs=designs,
+        samples=_numbers(content, "samples", Samples, int),
+        stop=_numbers(content, "stop", Stop, float),
+        seed=_seed(content.get("seed", 0)),
     )
 
 
-def _points(component: str, entries: Any, path: Path | str) -> Iterator[Mapping[str, int]]:
-    """The points of one component, each once."""
-    if component not in KINDS:
-        raise UserError(f"{path}: component must be one of {', '.join(KINDS)}, not {component!r}")
-    fields = KINDS[component].fields
+def _entries(kind: Any, entries: Any) -> tuple[list[Any], list[Any]]:
+    """The entries of one component: grids, and at most one with ranges."""
+    if kind not in KINDS:
+        raise UserError(f"component must be one of {', '.join(KINDS)}, not {kind!r}")
     if not isinstance(entries, list) or not entries:
-        raise UserError(f"{path}: {component} must have a list of grids, not {entries!r}")
-    seen = set()
+        raise UserError(f"{kind} must have a list of grids, not {entries!r}")
+    names = KINDS[kind].fields
     for entry in entries:
-        if not isinstance(entry, dict) or set(entry) != set(fields):
-            raise UserError(f"{path}: {component} must have {', '.join(fields)}, not {entry!r}")
-        axes = [entry[name] if isinstance(entry[name], list) else [entry[name]] for name in fields]
+        if not isinstance(entry, dict) or set(entry) != set(names):
+            raise UserError(f"{kind} must have {', '.join(names)}, not {entry!r}")
+    grids: list[Any] = []
+    ranges: list[Any] = []
+    for entry in entries:
+        (ranges if any(isinstance(v, dict) for v in entry.values()) else grids).append(entry)
+    if len(ranges) > 1:
+        raise UserError(f"{kind} must have at most one entry with ranges, not {len(ranges)}")
+    return grids, ranges
+
+
+def _points(kind: str, grids: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, int]]:
+    """The points of the grids, each once."""
+    seen = set()
+    names = KINDS[kind].fields
+    for grid in grids:
+        axes = [grid[name] if isinstance(grid[name], list) else [grid[name]] for name in names]
+        if not all(_integer(value) for axis in axes for value in axis):
+            raise UserError(f"{kind} must have integers, not {grid!r}")
+        if (count := math.prod(map(len, axes))) > MOST_POINTS:
+            raise UserError(f"{kind} must have at most {MOST_POINTS} points, not {count}")
         for values in itertools.product(*axes):
-            if not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-                raise UserError(f"{path}: {component} must have integers, not {entry!r}")
             if values not in seen:
                 seen.add(values)
-                yield dict(zip(fields, values, strict=True))
+                yield dict(zip(names, values, strict=True))
 
 
-def _size(task: Task) -> tuple[bool, int]:
-    """Longest first, so that no worker ends late with a big one."""
-    words = sum(value for name, value in task.parameters.items() if name.endswith("_words"))
-    bits = arithmetic(task.arithmetic).weight_bits
-    return task.component == "pe", words * bits
+def _axis(name: str, value: Any) -> Axis:
+    """A field of an entry with ranges: a range, a list of values, or one."""
+    if not isinstance(value, dict):
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(_integer(one) for one in values):
+            raise UserError(f"{name} must be integers or a range, not {value!r}")
+        return Axis(values=sorted(set(values)))
+    if not set(value) <= {"from", "to", "step", "scale"} or not {"from", "to"} <= set(value):
+        raise UserError(f"{name} must have from and to, and may have step and scale, not {value!r}")
+    low, high, step = value["from"], value["to"], value.get("step", 1)
+    scale = value.get("scale", "linear")
+    if not all(_integer(one) and 1 <= one <= MOST_VALUE for one in (low, high, step)):
+        raise UserError(f"{name} must have integers from 1 to {MOST_VALUE}, not {value!r}")
+    if low > high or (high - low) % step:
+        raise UserError(f"{name} must lead from low to high in whole steps, not {value!r}")
+    if scale not in ("linear", "log"):
+        raise UserError(f"{name}: scale must be linear or log, not {scale!r}")
+    return Axis(values=range(low, high + 1, step), log=scale == "log")
+
+
+def _among(
+    content: Mapping[str, Any], key: str, known: Sequence[str], usual: str
+) -> tuple[str, ...]:
+    """A list of words."""
+    words = content.get(key, [usual])
+    if not isinstance(words, list) or not words or not all(word in known for word in words):
+        raise UserError(f"{key} must be a list of {', '.join(known)}, not {words!r}")
+    return tuple(dict.fromkeys(words))
+
+
+def _numbers(content: Mapping[str, Any], key: str, kind: type[T], number: type) -> T:
+    """Numbers by name, none of which must be given."""
+    given = content.get(key, {})
+    names = [field.name for field in fields(kind)]
+    if not isinstance(given, dict) or not set(given) <= set(names):
+        raise UserError(f"{key} must be among {', '.join(names)}, not {given!r}")
+    for name, value in given.items():
+        most = MOST_POINTS if number is int else MOST_NUMBER
+        if not (_integer(value) if number is int else True) or not _positive(value) or value > most:
+            raise UserError(f"{key}: {name} must be a positive number, not {value!r}")
+    return kind(**{name: number(value) for name, value in given.items()})
+
+
+def _seed(value: Any) -> int:
+    if not _integer(value) or not 0 <= value < 2**31:
+        raise UserError(f"seed must be an integer from 0 to {2**31 - 1}, not {value!r}")
+    return int(value)
+
+
+def _integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _positive(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 < value <= MOST_NUMBER

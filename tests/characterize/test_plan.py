@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from characterize.plan import Plan, load_plan
+from characterize.groups import Group, Plan
+from characterize.plan import load_plan
 from characterize.technology import TECHNOLOGIES, read_technology
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
@@ -25,9 +26,21 @@ def plan(folder: Path, **changes: Any) -> Plan:
     return load_plan(path)
 
 
-def test_the_default_plan_has_every_component_in_the_four_arithmetics() -> None:
+#: Ranges of a PE.
+PE: dict[str, Any] = {
+    "ifmap_words": {"from": 4, "to": 24},
+    "weight_words": {"from": 16, "to": 256, "step": 4, "scale": "log"},
+    "psum_words": 8,
+}
+
+
+def sizes(group: Group) -> list[tuple[int, ...]]:
+    return [tuple(task.parameters.values()) for task in group.tasks]
+
+
+def test_the_default_plan_has_every_component_in_all_pe_types_and_widths() -> None:
     tasks = load_plan().tasks(TECHNOLOGY)
-    for arithmetic in ("int16", "int8", "lightpe1", "lightpe2"):
+    for arithmetic in ("fp32", "int16", "int8", "int4", "lightpe1", "lightpe2"):
         assert {task.component for task in tasks if task.arithmetic == arithmetic} == set(KINDS)
     assert len({str(task) for task in tasks}) == len(tasks)
     assert {task.clock_ns for task in tasks} == {TECHNOLOGY.clock_ns}
@@ -51,6 +64,72 @@ def test_lists_are_grids_and_points_come_once(tmp_path: Path) -> None:
     assert {(task.clock_ns, task.technology) for task in tasks} == {(4.0, "osu018")}
 
 
+def test_ranges_are_filled_corners_first_and_the_same_in_every_arithmetic(tmp_path: Path) -> None:
+    found = plan(
+        tmp_path,
+        arithmetics=["int8", "fp32"],
+        components={"pe": [PE]},
+        samples={"first": 6, "batch": 2, "most": 20},
+    )
+    one, other = found.groups(TECHNOLOGY)
+    assert sizes(one)[:4] == [(4, 16, 8), (24, 16, 8), (4, 256, 8), (24, 256, 8)]
+    assert len(set(sizes(one))) == len(sizes(one)) == 20
+    assert sizes(one) == sizes(other)
+    assert (one.first, one.endless) == (6, True)
+    assert all(4 <= i <= 24 and 16 <= w <= 256 and w % 4 == 0 for i, w, _ in sizes(one))
+
+
+def test_more_samples_go_on_where_fewer_ended_and_the_seed_moves_them(tmp_path: Path) -> None:
+    def found(most: int, seed: int = 0) -> list[tuple[int, ...]]:
+        content = {"components": {"pe": [PE]}, "samples": {"most": most}, "seed": seed}
+        return sizes(plan(tmp_path, **content).groups(TECHNOLOGY)[0])
+
+    assert found(40)[:12] == found(12)
+    assert found(12, seed=1) != found(12)
+    assert found(12, seed=1)[:4] == found(12)[:4]
+
+
+def test_listed_points_come_before_the_design_and_are_all_measured(tmp_path: Path) -> None:
+    grid = {"ifmap_words": [4, 5], "weight_words": [16, 20, 24], "psum_words": 8}
+    samples = {"first": 4, "batch": 2, "most": 10}
+    (group,) = plan(tmp_path, components={"pe": [PE, grid]}, samples=samples).groups(TECHNOLOGY)
+    assert sizes(group)[:6] == [(i, w, 8) for i in (4, 5) for w in (16, 20, 24)]
+    assert sizes(group)[6] == (24, 16, 8)  # (4, 16, 8), the lowest corner, is listed
+    assert (group.first, len(group.tasks), len(set(sizes(group)))) == (6, 10, 10)
+
+
+def test_points_of_a_design_that_an_arithmetic_can_t_have_are_left_out(tmp_path: Path) -> None:
+    components = {"node": [{"bus_bits": {"from": 32, "to": 128}}]}
+    found = plan(tmp_path, arithmetics=["int8", "int16"], components=components)
+    narrow, wide = found.groups(TECHNOLOGY)
+    assert {value for (value,) in sizes(narrow)} == {32, 64, 128}
+    assert {value for (value,) in sizes(wide)} == {64, 128}  # its sums have 47 bits
+    assert not narrow.endless
+
+
+def test_scratchpads_are_built_in_every_way_in_pes_only(tmp_path: Path) -> None:
+    found = plan(
+        tmp_path,
+        scratchpads=["flipflop", "gated", "latch"],
+        recipes=["fast", "small"],
+        components={"node": [{"bus_bits": 64}], "pe": [{**PE, "ifmap_words": 8}]},
+    )
+    groups = [group.tasks[0] for group in found.groups(TECHNOLOGY)]
+    assert [(one.component, one.scratchpads, one.recipe) for one in groups] == [
+        ("pe", "flipflop", "fast"),
+        ("pe", "flipflop", "small"),
+        ("pe", "gated", "fast"),
+        ("pe", "gated", "small"),
+        ("node", "flipflop", "fast"),
+        ("node", "flipflop", "small"),
+    ]  # osu018 names no latch
+    assert found.buildable(TECHNOLOGY) == ("flipflop", "gated")
+
+
+def node(bus_bits: Any) -> dict[str, Any]:
+    return {"components": {"node": [{"bus_bits": bus_bits}]}}
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
@@ -58,13 +137,36 @@ def test_lists_are_grids_and_points_come_once(tmp_path: Path) -> None:
         ({"arithmetics": "int8"}, "arithmetics must be a list of arithmetics, not 'int8'"),
         ({"clock_ns": "fast"}, "clock_ns must be a positive number of ns, not 'fast'"),
         ({"clock_ns": 0}, "clock_ns must be a positive number of ns, not 0"),
-        ({"colour": 1}, "keys must be arithmetics, clock_ns, components, not 'colour'"),
+        ({"colour": 1}, "samples, stop, components, not 'colour'"),
         ({"components": {}}, "components must map components to points"),
         ({"components": {"wheel": [{}]}}, "component must be one of pe, node"),
         ({"components": {"node": {"bus_bits": 64}}}, "node must have a list of grids"),
         ({"components": {"node": [{"rows": 3}]}}, "node must have bus_bits, not {'rows': 3}"),
         ({"components": {"node": [{"bus_bits": [64.0]}]}}, "node must have integers"),
         ({"components": {"node": [{"bus_bits": 48}]}}, "bus_bits must be a power of two, not 48"),
+        (node({"from": 64}), "bus_bits must have from and to, and may have step and scale"),
+        (node({"from": 64, "to": 128, "by": 2}), "bus_bits must have from and to"),
+        (node({"from": 0, "to": 128}), "bus_bits must have integers from 1 to 1048576"),
+        (node({"from": 64, "to": 2**40}), "bus_bits must have integers from 1 to 1048576"),
+        (node({"from": 128, "to": 64}), "bus_bits must lead from low to high in whole steps"),
+        (node({"from": 1, "to": 8, "step": 3}), "bus_bits must lead from low to high in whole"),
+        (node({"from": 1, "to": 8, "scale": "lin"}), "scale must be linear or log, not 'lin'"),
+        (node({"from": 48, "to": 60}), "int8 node must have a legal point in its ranges"),
+        ({"components": {"node": [{"bus_bits": {}}, {"bus_bits": {}}]}}, "at most one entry with"),
+        ({"components": {"node": [{"bus_bits": [64] * 10001}]}}, "at most 10000 points, not 10001"),
+        ({"seed": -1}, "seed must be an integer from 0 to 2147483647, not -1"),
+        ({"samples": {"first": 0}}, "samples: first must be a positive number, not 0"),
+        ({"samples": {"first": 2.5}}, "samples: first must be a positive number, not 2.5"),
+        ({"samples": {"last": 2}}, "samples must be among first, batch, most, not {'last': 2}"),
+        ({"stop": {"area_percent": "low"}}, "stop: area_percent must be a positive number"),
+        (
+            {"stop": {"area_percent": float("nan")}},
+            "area_percent must be a positive number, not nan",
+        ),
+        ({"stop": 5}, "stop must be among area_percent, energy_percent, period_percent"),
+        ({"scratchpads": ["sram"]}, "scratchpads must be a list of flipflop, gated, latch, not"),
+        ({"scratchpads": ["latch"]}, "which names no latch, not 'latch'"),
+        ({"recipes": "fast"}, "recipes must be a list of fast, small, not 'fast'"),
     ],
 )
 def test_a_broken_rule_is_named_with_the_value(

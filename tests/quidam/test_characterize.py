@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from characterize import tools
+from characterize.rerun import CIRCUMSTANCES
 from characterize.sample import Sample
 from characterize.store import Store
 from quidam.main import main
@@ -41,11 +42,11 @@ def command(folder: Path, *more: str) -> list[str]:
 
 
 def without_times(store: Path) -> list[tuple[Any, ...]]:
-    """The samples but for their manifests' seconds."""
+    """The samples but for when and where they were measured."""
     return [
         (
             *(getattr(s, name) for name in Sample.__slots__ if name != "manifest"),
-            {key: value for key, value in s.manifest.items() if key != "seconds"},
+            {key: value for key, value in s.manifest.items() if key not in CIRCUMSTANCES},
         )
         for s in Store(store).samples()
     ]
