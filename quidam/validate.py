@@ -1,0 +1,226 @@
+"""`quidam validate`: whole accelerators, measured whole, against the composition that predicts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtl_gen.config import AcceleratorConfig
+from rtl_gen.errors import ToolError, UserError
+
+if TYPE_CHECKING:
+    from characterize.technology import Technology
+    from characterize.whole_plan import WholePlan
+    from characterize.whole_store import Whole
+    from explore.composition import Comparison
+    from models.ppa import PpaModel
+
+DESCRIPTION = """\
+Hold the models against whole accelerators that none was fitted to: each is synthesized whole,
+timed whole and simulated at gate level while it runs a real layer; area, power and shortest clock
+period are compared with what the composition of its components says. Twice: composed of components
+measured at the very same sizes, which shows what composing misses, and composed of the fitted
+models. Memories are left out of both sides. Every result is kept in the store at once; run the
+same command again, after whatever ended the last one, and it goes on.
+"""
+EPILOG = """\
+example:
+  quidam validate --tech osu018 -o build/validate/osu018
+  quidam validate --tech osu018 --size 8
+
+The exit status is 0 also where an error is above its bar, but with --strict; 1 where an accelerator
+could not be measured.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the verb."""
+    parser = subparsers.add_parser(
+        "validate",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--tech", metavar="NAME|FILE", required=True, help="the technology")
+    parser.add_argument(
+        "--model", metavar="MODEL.json", help="fitted model (default: the one that ships, if any)"
+    )
+    parser.add_argument("--plan", metavar="PLAN.yaml", help="which accelerators, instead of --size")
+    parser.add_argument(
+        "--size", type=int, choices=(4, 8), help="rows and columns of those that ship (4)"
+    )
+    parser.add_argument(
+        "--store", metavar="DIR", help="folder for the results (build/validate/TECHNOLOGY)"
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="processes at work (as many as there are cores)"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="write validate.json, .csv, .md and .png"
+    )
+    parser.add_argument("--strict", action="store_true", help="exit status 1 where a bar is missed")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, compose, compare, show."""
+    from characterize.technology import load_technology
+    from characterize.whole_plan import DEFAULTS, load_whole_plan
+    from quidam.characterize import need_tools
+    from quidam.validation_report import report, show, write
+
+    workers = args.workers if args.workers is not None else len(os.sched_getaffinity(0))
+    if workers < 1:
+        raise UserError(f"--workers must be at least 1, not {workers!r}")
+    if args.plan and args.size:
+        raise UserError("--size must not come with --plan, which says the size")
+    plan = load_whole_plan(args.plan or DEFAULTS[args.size or 4])
+    technology = load_technology(args.tech)
+    need_tools()
+    for warning in technology.warnings():
+        print(f"quidam: warning: {warning}", file=sys.stderr)
+    folder = Path(args.store or Path("build") / "validate" / technology.name)
+    models = fitted(args.model, technology, plan)
+    wholes, failures = measured(plan, technology, folder, workers)
+    found = compared(wholes, plan, technology, folder, workers, models)
+    content = report(found, failures, technology.name, plan)
+    if args.output:
+        write(Path(args.output), content)
+    if args.json:
+        print(json.dumps(content))
+    else:
+        show(content)
+    missed = args.strict and not all(row["met"] for row in content["summary"])
+    return 1 if failures or missed else 0
+
+
+def fitted(name: str | None, technology: Technology, plan: WholePlan) -> PpaModel | None:
+    """The fitted model to compare with, or None, which is said."""
+    from models.ppa import TRAINED, load_model
+
+    path = TRAINED / f"{technology.name}.json"
+    if name is None and not path.is_file():
+        print(
+            f"quidam: warning: no model of {technology.name} ships and --model names none: "
+            "only the composition is validated",
+            file=sys.stderr,
+        )
+        return None
+    model = load_model(name or technology.name)
+    if missing := set(plan.arithmetics) - set(model.arithmetics):
+        print(
+            f"quidam: warning: the model has not been fitted to {', '.join(sorted(missing))}",
+            file=sys.stderr,
+        )
+    return model
+
+
+def measured(
+    plan: WholePlan, technology: Technology, folder: Path, workers: int
+) -> tuple[list[Whole], dict[str, str]]:
+    """All accelerators of the plan, the store's and new ones; and why any is missing, by name."""
+    from characterize.cell_files import prepare
+    from characterize.store import Store
+    from characterize.sweep import process_pool
+    from characterize.whole import measure_whole, whole_id
+    from characterize.whole_plan import title
+    from characterize.whole_store import WholeStore
+
+    store, failures = WholeStore(folder), {}
+    configs = {
+        whole_id(one, technology, technology.clock_ns, plan.recipe): one for one in plan.configs()
+    }
+    missing = {id: config for id, config in configs.items() if store.get(id) is None}
+    _say(f"{len(configs) - len(missing)} of {len(configs)} accelerators in the store")
+    with Store(folder).writing() as scratch, process_pool(workers) as pool:
+        liberty = prepare(technology, scratch)
+        running = {
+            pool.submit(
+                measure_whole,
+                config,
+                technology=technology,
+                liberty=liberty,
+                recipe=plan.recipe,
+                scratch=scratch,
+            ): config
+            for config in missing.values()
+        }
+        start = time.monotonic()
+        for number, future in enumerate(as_completed(running), 1):
+            name = title(running[future].to_mapping())
+            try:
+                store.put(future.result())
+                outcome = "done"
+            except (ToolError, UserError) as error:
+                failures[name] = str(error)
+                outcome = f"FAILED: {error}"
+            minutes = (time.monotonic() - start) / 60
+            _say(f"{number} of {len(running)}, {minutes:.1f} minutes: {name} {outcome}")
+    found = [store.get(id) for id in configs]
+    return [whole for whole in found if whole is not None], failures
+
+
+def compared(
+    wholes: Sequence[Whole],
+    plan: WholePlan,
+    technology: Technology,
+    folder: Path,
+    workers: int,
+    model: PpaModel | None,
+) -> list[Comparison]:
+    """Each beside what the composition says of it."""
+    from characterize.store import Store
+    from characterize.whole_plan import components_of
+    from characterize.whole_rtl import WHOLE_LAYER
+    from explore.composition import Comparison, predict
+    from models.fit import fit
+    from models.model_file import TechnologyData
+    from quidam.workbench import workbench
+
+    configs = [AcceleratorConfig.from_mapping(dict(whole.config)) for whole in wholes]
+    lists = [components_of(one, technology, technology.clock_ns, plan.recipe) for one in configs]
+    tasks = list({str(task): task for tasks in lists for task in tasks}.values())
+    store = Store(folder)
+    with workbench(technology, store, workers, retry=True) as bench:
+        outcome, ids = bench.sweep(tasks)
+    if outcome.failures:
+        first = outcome.failures[0]
+        raise ToolError(f"{first.component} of {first.arithmetic}: {first.step}: {first.message}")
+    samples = {sample.id: sample for sample in store.samples()}
+    by_task = {str(task): samples[id] for task, id in zip(tasks, ids, strict=True)}
+    data = TechnologyData(
+        name=technology.name,
+        voltage_v=technology.voltage_v,
+        memories=technology.memories(),
+        dram_pj_per_bit=technology.dram_pj_per_bit,
+        glitches={},
+    )
+    found = []
+    for whole, config, own in zip(wholes, configs, lists, strict=True):
+        exact = fit([by_task[str(task)] for task in own], data).model
+        ways: dict[str, PpaModel] = {"composed": exact}
+        if model is not None and config.arithmetic.name in model.arithmetics:
+            ways["fitted"] = model
+        found.append(
+            Comparison(
+                whole=whole,
+                predictions={
+                    way: predict(
+                        one, config, WHOLE_LAYER, clock_ns=whole.clock_ns, recipe=plan.recipe
+                    )
+                    for way, one in ways.items()
+                },
+            )
+        )
+    return found
+
+
+def _say(text: str) -> None:
+    print(f"validate: {text}", file=sys.stderr, flush=True)
