@@ -32,6 +32,7 @@ from rtl_gen.layer import Layer
 from rtl_gen.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
+    from models.build import Build
     from models.ppa import Ppa, PpaModel
 
 Floats = NDArray[np.float64]
@@ -142,11 +143,13 @@ def evaluate(
     design: Designs | AcceleratorConfig,
     workload: Workload,
     clock_ns: float | None = None,
+    build: Build | None = None,
 ) -> Costs:
     """Costs of one inference of `workload` on a table of designs, or on one config.
 
     Parameters
     ----------
+    build : None for the design's own.
     clock_ns : None for each design's own minimum period; else that period, or the design's
         minimum where it is longer.
 
@@ -155,7 +158,9 @@ def evaluate(
     UserError
         When the model lacks the arithmetic, or no design can run a layer (`check_layer`).
     """
-    ppa = model.predict(design, arithmetic=design.arithmetic.name)
+    if build is None and isinstance(design, Designs):
+        build = design.one_build()
+    ppa = model.predict(design, design.arithmetic.name, build)
     return workload_costs(ppa, design, workload, clock_ns)
 
 

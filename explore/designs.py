@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.build import BUILDS, Build
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig
+from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic
 
 Integers = NDArray[np.int64]
@@ -23,6 +25,7 @@ class Designs:
     arithmetic : of every row.
     rows, columns, ifmap_words, weight_words, psum_words, buffer_kib, bus_bits : int64 columns,
         named as the fields of `AcceleratorConfig`.
+    build : which of `models.build.BUILDS` each row is of, as its place in that list.
     """
 
     arithmetic: Arithmetic
@@ -33,6 +36,7 @@ class Designs:
     psum_words: Integers
     buffer_kib: Integers
     bus_bits: Integers
+    build: Integers
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,12 +68,24 @@ class Designs:
     def take(self, index: NDArray[np.bool_] | Integers) -> Designs:
         """The rows that a mask or an index array chooses."""
         chosen = {name: column[index] for name, column in self.columns_by_name().items()}
-        return Designs(arithmetic=self.arithmetic, **chosen)
+        return Designs(arithmetic=self.arithmetic, build=self.build[index], **chosen)
+
+    def builds(self) -> list[Build]:
+        """How each row is built."""
+        return [BUILDS[place] for place in self.build.tolist()]
+
+    def one_build(self) -> Build:
+        """How all rows are built; raises `UserError` where not all are in one way."""
+        places = np.unique(self.build)
+        if len(places) != 1:
+            raise UserError(f"designs must be of one build, not {[BUILDS[i] for i in places]}")
+        return BUILDS[int(places[0])]
 
     def config(self, index: int) -> AcceleratorConfig:
         """One row as a config; raises `UserError` where the row breaks a rule."""
         fields = {name: int(column[index]) for name, column in self.columns_by_name().items()}
-        return AcceleratorConfig(arithmetic=self.arithmetic, **fields)
+        scratchpads = BUILDS[self.build[index]].scratchpads
+        return AcceleratorConfig(arithmetic=self.arithmetic, scratchpads=scratchpads, **fields)
 
 
 def concatenate_designs(tables: Sequence[Designs]) -> Designs:
@@ -77,4 +93,5 @@ def concatenate_designs(tables: Sequence[Designs]) -> Designs:
     columns = {
         name: np.concatenate([getattr(table, name) for table in tables]) for name in INTEGER_FIELDS
     }
-    return Designs(arithmetic=tables[0].arithmetic, **columns)
+    build = np.concatenate([table.build for table in tables])
+    return Designs(arithmetic=tables[0].arithmetic, build=build, **columns)

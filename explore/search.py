@@ -139,7 +139,7 @@ def search(
     for table, broken in space.chunks(sample, seed):
         designs, dropped = designs + len(table), dropped + broken
         if len(table):
-            ppa = model.predict(table, arithmetic=table.arithmetic.name)
+            ppa = model.predict(table, table.arithmetic.name, table.one_build())
             technology = ppa.technology
             scaled.update(name for name, memory in ppa.memories.items() if memory["scaled"])
             for gathering in gatherings:

@@ -8,16 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from characterize.sample import RECIPES
 from explore.designs import Designs, Integers
 from explore.quantities import DEFAULT_OBJECTIVES, Constraint, Objective, constraint, objective
+from models.build import BUILDS, Build
 from rtl_gen.config import INTEGER_FIELDS, legal
 from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic, arithmetic
+from rtl_gen.storage import STORAGES
 from rtl_gen.yaml_input import load_mapping
 
 #: Designs in a chunk: few enough for the processor's cache, enough to spread numpy's overhead.
@@ -33,27 +37,29 @@ class Space:
     Parameters
     ----------
     arithmetics : number formats to try.
+    builds : ways to build to try.
     values : field of a config -> the values to try.
     objectives, constraints : as the file gives them; the command line may add.
     """
 
     arithmetics: tuple[Arithmetic, ...]
+    builds: tuple[Build, ...]
     values: Mapping[str, tuple[int, ...]]
     objectives: tuple[Objective, ...] = DEFAULT_OBJECTIVES
     constraints: tuple[Constraint, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How many values each field has, arithmetic aside."""
+        """How many values each integer field has."""
         return tuple(len(self.values[name]) for name in INTEGER_FIELDS)
 
     @property
     def combinations(self) -> int:
         """Combinations of values, those included that break a rule of `AcceleratorConfig`."""
-        return len(self.arithmetics) * math.prod(self.shape)
+        return len(self.arithmetics) * len(self.builds) * math.prod(self.shape)
 
     def chunks(self, sample: int | None = None, seed: int = 0) -> Iterator[tuple[Designs, int]]:
-        """Tables of legal designs, each of one arithmetic, and how many combinations were not.
+        """Tables of legal designs, each of one arithmetic and build, and how many were not.
 
         Parameters
         ----------
@@ -65,21 +71,22 @@ class Space:
         if sample is not None and sample < self.combinations:
             generator = np.random.default_rng(seed)
             drawn = np.sort(generator.choice(self.combinations, sample, replace=False))
-        for place, chosen in enumerate(self.arithmetics):
+        for place, (chosen, build) in enumerate(product(self.arithmetics, self.builds)):
             numbers: Sequence[int] | Integers = range(each)
             if drawn is not None:
                 numbers = drawn[drawn // each == place] % each
             for first in range(0, len(numbers), CHUNK):
-                yield self._chunk(chosen, np.asarray(numbers[first : first + CHUNK]))
+                yield self._chunk(chosen, build, np.asarray(numbers[first : first + CHUNK]))
 
-    def _chunk(self, chosen: Arithmetic, numbers: Integers) -> tuple[Designs, int]:
+    def _chunk(self, chosen: Arithmetic, build: Build, numbers: Integers) -> tuple[Designs, int]:
         """Designs by their number, the last field counting fastest."""
         places = np.unravel_index(numbers, self.shape)
         columns = {
             name: np.array(self.values[name], dtype=np.int64)[place]
             for name, place in zip(INTEGER_FIELDS, places, strict=True)
         }
-        table = Designs(arithmetic=chosen, **columns)
+        built = np.full(len(numbers), BUILDS.index(build))
+        table = Designs(arithmetic=chosen, build=built, **columns)
         keep = legal(table)
         return table.take(keep), int(np.count_nonzero(~keep))
 
@@ -92,7 +99,7 @@ def load_space(path: Path | str) -> Space:
 def space_from_mapping(content: Mapping[str, Any]) -> Space:
     """Build from the keys of SPACE.yaml."""
     required = ("arithmetic", *INTEGER_FIELDS)
-    keys = (*required, "objectives", "constraints")
+    keys = (*required, "scratchpads", "recipe", "objectives", "constraints")
     for key in content:
         if key not in keys:
             raise UserError(f"space keys must be among {', '.join(keys)}, not {key!r}")
@@ -105,10 +112,23 @@ def space_from_mapping(content: Mapping[str, Any]) -> Space:
         raise UserError(f"arithmetic must list different arithmetics, at least one, not {names!r}")
     return Space(
         arithmetics=arithmetics,
+        builds=tuple(
+            Build(scratchpads=scratchpads, recipe=recipe)
+            for recipe in _names("recipe", content, RECIPES)
+            for scratchpads in _names("scratchpads", content, STORAGES)
+        ),
         values={name: _values(name, content[name]) for name in INTEGER_FIELDS},
         objectives=objectives(_listed(content.get("objectives", []))) or DEFAULT_OBJECTIVES,
         constraints=tuple(constraint(text) for text in _listed(content.get("constraints", []))),
     )
+
+
+def _names(key: str, content: Mapping[str, Any], known: tuple[str, ...]) -> list[str]:
+    """What a key lists of what is known; the first of that where it is not there."""
+    names = _listed(content.get(key, known[0]))
+    if not names or any(name not in known for name in names) or len(set(names)) < len(names):
+        raise UserError(f"{key} must list different ones of {', '.join(known)}, not {names!r:.80}")
+    return names
 
 
 def objectives(names: Sequence[Any]) -> tuple[Objective, ...]:

@@ -15,7 +15,12 @@ from explore.search import BEST, Exploration, Findings
 
 def design_table(designs: Designs, costs: Costs) -> pd.DataFrame:
     """The fields of each design, then what one inference costs on it."""
-    columns: dict[str, Any] = {"arithmetic": designs.arithmetic.name}
+    builds = designs.builds()
+    columns: dict[str, Any] = {
+        "arithmetic": designs.arithmetic.name,
+        "scratchpads": [build.scratchpads for build in builds],
+        "recipe": [build.recipe for build in builds],
+    }
     columns.update(designs.columns_by_name())
     columns.update(
         area_um2=costs.area_um2,
@@ -82,6 +87,7 @@ def best_by_type(exploration: Exploration, findings: Findings) -> list[dict[str,
             row[quantity] = float(values(quantity, *rows)[0])
             row[f"{quantity}_relative"] = ratio
             row[f"{quantity}_design"] = rows[0].config(0).to_mapping()
+            row[f"{quantity}_recipe"] = rows[0].one_build().recipe
             row[f"{quantity}_inside_range"] = bool(rows[1].inside_range[0])
         result.append(row)
     return result

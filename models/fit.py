@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sklearn
 
+from models.build import COMPONENTS, Build, complete
 from models.component import ComponentModel
 from models.features import Array, features
 from models.metrics import derived, measured
@@ -49,7 +50,7 @@ def fit(
     seed: int = 0,
     manifest: Mapping[str, Any] | None = None,
 ) -> Fit:
-    """Fit every component in every arithmetic that the samples hold.
+    """Fit every component, as it was built, in every arithmetic that the samples hold.
 
     Parameters
     ----------
@@ -71,10 +72,14 @@ def fit(
     rows: list[Residual] = []
     for name in sorted({sample.arithmetic for sample in ordered}):
         components[name] = {}
-        for kind in KINDS:
-            chosen = [s for s in ordered if s.arithmetic == name and s.component == kind]
-            model, found = fit_component(kind, chosen, folds=folds, repeats=repeats, seed=seed)
-            components[name][kind] = model
+        built: dict[str, list[Sample]] = {}
+        for sample in (one for one in ordered if one.arithmetic == name):
+            built.setdefault(component_of(sample), []).append(sample)
+        for component in (one for one in COMPONENTS if one in built):
+            model, found = fit_component(
+                COMPONENTS[component], built[component], folds=folds, repeats=repeats, seed=seed
+            )
+            components[name][component] = model
             rows += found
     contents = Contents(
         technology=technology,
@@ -108,12 +113,18 @@ def _check(samples: Sequence[Sample], technology: str) -> None:
     if found != [technology]:
         raise UserError(f"technology must be that of the samples, {found[0]!r}, not {technology!r}")
     for name in sorted({sample.arithmetic for sample in samples}):
-        have = {sample.component for sample in samples if sample.arithmetic == name}
-        if missing := [kind for kind in KINDS if kind not in have]:
+        have = {component_of(sample) for sample in samples if sample.arithmetic == name}
+        if not complete(have):
             raise UserError(
-                f"store must hold samples of every component for {name}; "
-                f"there are none of: {', '.join(missing)}"
+                f"store must hold samples of every component of one build for {name} "
+                f"({', '.join(KINDS)}), it has only {', '.join(sorted(have))}"
             )
+
+
+def component_of(sample: Sample) -> str:
+    """The name of the component as it was built, of `models.build.COMPONENTS`."""
+    build = Build(scratchpads=sample.scratchpads, recipe=sample.recipe)
+    return build.component(sample.component)
 
 
 def fit_component(
@@ -143,7 +154,7 @@ def fit_component(
         rows += residuals(
             [sample.id for sample in samples],
             arithmetic=samples[0].arithmetic,
-            component=kind,
+            component=component_of(samples[0]),
             metric=metric,
             actual=values,
             predicted=predicted.get(metric),

@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from characterize.memory import sram
+from models.build import COMPONENTS, complete
 from models.component import PARTS, ComponentModel, Error
 from models.features import names
+from models.glitches import PARTS as GLITCHING
 from models.polynomial import MAX_DEGREE, Polynomial
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 
-SCHEMA = "quidam-ppa/1"
+SCHEMA = "quidam-ppa/2"
+#: No netlist is known whose nets toggle so much more often than they settle.
+MOST_GLITCHES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +38,15 @@ class TechnologyData:
     voltage_v : supply of its corner, volt.
     memories : coefficients for `characterize.memory.sram`.
     dram_pj_per_bit : energy to move one bit to or from the off-chip memory.
+    glitches : arithmetic -> by what glitches multiply the energy of a PE's multiply-accumulate
+        above idling (`models.glitches.Factors`); 1 for an arithmetic that is not there.
     """
 
     name: str
     voltage_v: float
     memories: Mapping[str, Any]
     dram_pj_per_bit: float
+    glitches: Mapping[str, Mapping[str, float | str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,8 @@ class Contents:
 
     Parameters
     ----------
-    components : arithmetic's name -> kind of component -> its polynomials; every kind is there.
+    components : arithmetic's name -> component as built (`models.build.COMPONENTS`) -> its
+        polynomials; at least one build is complete.
     manifest : where the model comes from.
     """
 
@@ -157,12 +165,34 @@ class _Reader:
             voltage_v=self.number(found["voltage_v"], "voltage_v"),
             memories=memories,
             dram_pj_per_bit=self.number(found["dram_pj_per_bit"], "dram_pj_per_bit"),
+            glitches={
+                name: self.factors(value, f"glitches of {name}")
+                for name, value in self.mapping(found["glitches"], "glitches").items()
+            },
         )
+
+    def factors(self, value: object, where: str) -> dict[str, float | str]:
+        found = self.mapping(value, where)
+        self.keys(found, (*GLITCHING, "from"), where)
+        factors: dict[str, float | str] = {
+            part: self.number(found[part], where) for part in GLITCHING
+        }
+        for part in GLITCHING:
+            if not 1 <= found[part] <= MOST_GLITCHES:
+                self.refuse(f"{where}, {part},", f"from 1 to {MOST_GLITCHES}", found[part])
+        return factors | {"from": self.text(found["from"], where)}
 
     def kinds(self, value: object, where: str) -> dict[str, ComponentModel]:
         found = self.mapping(value, where)
-        self.keys(found, tuple(KINDS), where)
-        return {kind: self.component(found[kind], kind, f"{where} {kind}") for kind in KINDS}
+        for name in found:
+            if name not in COMPONENTS:
+                self.refuse(f"a component of {where}", f"one of {', '.join(COMPONENTS)}", name)
+        if not complete(found):
+            self.refuse(f"the components of {where}", "all of at least one build", sorted(found))
+        return {
+            name: self.component(one, COMPONENTS[name], f"{where} {name}")
+            for name, one in found.items()
+        }
 
     def component(self, value: object, kind: str, where: str) -> ComponentModel:
         found = self.mapping(value, where)

@@ -14,8 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from characterize.memory import sram
+from models.build import Build, complete
 from models.component import PARTS, ComponentModel
 from models.features import Array, features
+from models.glitches import EVENT, KIND, Factors
+from models.glitches import PARTS as GLITCHING
 from models.model_file import Contents, read, write
 from rtl_gen.components import KINDS, Design
 from rtl_gen.errors import UserError
@@ -44,7 +47,8 @@ class Ppa:
     area_um2, leakage_mw : of the whole accelerator, buffer memories included.
     area_by, leakage_by : the same by share (the keys of `SHARES`, and "buffer_sram").
     min_period_ns : the slowest component's, or the slowest memory's access time.
-    energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event.
+    energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event, what
+        glitches add to a multiply-accumulate included.
     memories : name (as in `rtl_gen.memories.memories`) -> what `characterize.memory.sram` says of
         one memory: `read_pj`, `write_pj`, `leakage_mw`, `area_um2`, `access_ns`, whether they are
         `scaled` from another technology, and from which `source`; and their `count`.
@@ -87,19 +91,26 @@ class PpaModel:
         """Names of the arithmetics that were characterized."""
         return tuple(sorted(self.contents.components))
 
-    def predict(self, design: Design, arithmetic: str | None = None) -> Ppa:
-        """Predict one design or a table of designs of one arithmetic.
+    def builds(self, arithmetic: str) -> list[Build]:
+        """The ways to build designs of an arithmetic that were characterized."""
+        return complete(self.contents.components.get(arithmetic, ()))
+
+    def predict(
+        self, design: Design, arithmetic: str | None = None, build: Build | None = None
+    ) -> Ppa:
+        """Predict one design or a table of designs of one arithmetic, built in one way.
 
         Parameters
         ----------
         design : an `AcceleratorConfig`, or an object with its integer fields and
             `activation_bits`, `weight_bits`, `accumulator_bits` as int64 arrays of one shape.
         arithmetic : name; None for the config's own.
+        build : None for the config's own scratchpads, by the first recipe.
 
         Raises
         ------
         UserError
-            When the model has not been fitted to the arithmetic.
+            When the model has not been fitted to the arithmetic, or to the build.
         """
         name = design.arithmetic.name if arithmetic is None else arithmetic
         if name not in self.contents.components:
@@ -107,9 +118,18 @@ class PpaModel:
                 f"arithmetic must be one the model was fitted to "
                 f"({', '.join(self.arithmetics)}), not {name!r}"
             )
+        build = Build(scratchpads=design.scratchpads) if build is None else build
+        if build not in self.builds(name):
+            known_builds = "; ".join(map(str, self.builds(name)))
+            raise UserError(
+                f"scratchpads and recipe must be among those that the model of "
+                f"{self.contents.technology.name} was fitted to for {name} ({known_builds}), "
+                f"not {build}"
+            )
         shape = np.shape(design.rows)
         known = {kind: features(kind, design) for kind in KINDS}
-        models = self.contents.components[name]
+        fitted = self.contents.components[name]
+        models = {kind: fitted[build.component(kind)] for kind in KINDS}
         metrics = {kind: _broadcast(models[kind].evaluate(known[kind]), shape) for kind in KINDS}
         chips = self._memories(design)
         area_by, leakage_by = (
@@ -125,7 +145,10 @@ class PpaModel:
             min_period_ns=np.maximum.reduce(periods),
             leakage_mw=_sum(leakage_by),
             leakage_by=leakage_by,
-            energy_pj={kind: _energies(kind, metrics[kind]) for kind in KINDS},
+            energy_pj=_with_glitches(
+                {kind: _energies(kind, metrics[kind]) for kind in KINDS},
+                self.contents.technology.glitches.get(name, {}),
+            ),
             memories=chips,
             dram_pj_per_bit=self.contents.technology.dram_pj_per_bit,
             inside_range=~np.logical_or.reduce([np.zeros(shape, dtype=bool), *outside.values()]),
@@ -200,6 +223,20 @@ def _energies(kind: str, metrics: Mapping[str, Array]) -> dict[str, dict[str, Ar
         }
         for event in KINDS[kind].events
     }
+
+
+def _with_glitches(
+    energy_pj: dict[str, dict[str, dict[str, Array]]], factors: Factors
+) -> dict[str, dict[str, dict[str, Array]]]:
+    """The same, but for what a PE's multiply-accumulate takes above idling."""
+    busy, idle = energy_pj[KIND][EVENT], energy_pj[KIND]["idle"]
+    more = {
+        part: idle[part] + float(factors.get(part, 1.0)) * (busy[part] - idle[part])
+        for part in GLITCHING
+        if part in busy
+    }
+    of_kind = {**energy_pj[KIND], EVENT: {**busy, **more}}
+    return {**energy_pj, KIND: of_kind}
 
 
 def _outside(

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from characterize import tools
+from characterize.liberty_file import root_of
 from characterize.technology import (
     TECHNOLOGIES,
     load_technology,
@@ -148,6 +149,8 @@ def _liberty(technology: str) -> str:
     for file in files:
         if names := unset(str(file.path)):
             return f"not here: {names[0]} is not set"
+        if not file.path.is_file() and (root := root_of(file.path)):
+            return f"not here: {root[0]} has no {root[1]}"
     return "; ".join(load_technology(technology).warnings()) or "found"
 
 

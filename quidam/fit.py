@@ -6,7 +6,7 @@ import argparse
 import csv
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from rich.table import Table
 
 from characterize.sample import Sample, digest
 from characterize.store import Store, open_store
-from characterize.technology import TECHNOLOGIES, Technology, read_technology, shipped
+from characterize.technology import Technology, find_technology, shipped
 from models.card import headline_columns, headline_rows, write_card
 from models.fit import Fit, fit
+from models.glitches import glitch_factors
 from models.metrics import flatten
 from models.model_file import TechnologyData
 from models.validation import write_residuals
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     with console.status(f"fitting {len(samples)} samples") if not args.json else console.status(""):
         result = fit(
             samples,
-            _data(technology),
+            _data(technology, sorted({sample.arithmetic for sample in samples})),
             folds=args.folds,
             seed=args.seed,
             manifest=_manifest(samples, technology),
@@ -120,7 +121,7 @@ def latest(store: Store) -> tuple[list[Sample], int]:
         raise UserError(f"store must hold samples of one technology, not {technologies!r}")
     ways: dict[str, list[Sample]] = {}
     for sample in samples:
-        keys = ("technology", "tools", "method_sha256", "recipe")
+        keys = ("technology", "tools", "method_sha256")
         way = digest({key: sample.manifest.get(key) for key in keys})
         ways.setdefault(way, []).append(sample)
 
@@ -135,33 +136,33 @@ def latest(store: Store) -> tuple[list[Sample], int]:
 def _technology(given: str | None, samples: Sequence[Sample]) -> Technology:
     """The technology file; its Liberty files are not needed any more."""
     name = samples[0].technology if given is None else given
-    if name in shipped():
-        return read_technology(TECHNOLOGIES / f"{name}.yaml")
-    if given is None:
+    if given is None and name.partition("@")[0] not in shipped():
         raise UserError(
             f"--tech must be given: the samples' technology {name!r} is none that ships "
             f"({', '.join(shipped())})"
         )
-    return read_technology(Path(given))
+    return find_technology(name)
 
 
-def _data(technology: Technology) -> TechnologyData:
+def _data(technology: Technology, names: Iterable[str]) -> TechnologyData:
     return TechnologyData(
         name=technology.name,
         voltage_v=technology.voltage_v,
         memories=technology.memories(),
         dram_pj_per_bit=technology.dram_pj_per_bit,
+        glitches=glitch_factors(technology.name.partition("@")[0], names),
     )
 
 
 def _manifest(samples: Sequence[Sample], technology: Technology) -> dict[str, Any]:
     """What all samples share, and this commit."""
-    keys = ("technology", "tools", "method_sha256", "recipe")
+    keys = ("technology", "tools", "method_sha256")
     return {
         "commit": provenance.commit(),
         "sources": dict(technology.sources),
         "measured": {key: samples[0].manifest.get(key) for key in keys},
         "clock_ns": sorted({sample.clock_ns for sample in samples}),
+        "recipes": sorted({str(sample.manifest.get("recipe")) for sample in samples}),
     }
 
 
@@ -182,6 +183,8 @@ def _write_samples(path: Path, samples: Sequence[Sample]) -> None:
             "component": sample.component,
             "arithmetic": sample.arithmetic,
             "technology": sample.technology,
+            "scratchpads": sample.scratchpads,
+            "recipe": sample.recipe,
             "clock_ns": sample.clock_ns,
             "cells": sample.cells,
             **sample.parameters,

@@ -25,9 +25,12 @@ VERBS = {
     "simulate": "run one layer on the RTL: output tensor, cycles, traffic",
     "verify": "check that RTL, golden arithmetic and cycle formula agree",
     "formats": "list number formats, or measure what each costs in a technology",
+    "glitches": "measure what glitches add to the energy of a datapath",
     "tech": "list the technologies that ship, or check a technology file",
     "characterize": "measure components in a technology by synthesis, into a store",
+    "sample": "show where a sample comes from, and whether it comes again",
     "fit": "fit power, performance and area models to a store",
+    "validate": "hold models against whole accelerators, synthesized and simulated whole",
     "predict": "predict area, clock, latency and energy of one accelerator",
     "explore": "search a space of accelerators for the best ones for a network",
     "doctor": "show which tools are here, what is missing and how to get it",
@@ -41,6 +44,7 @@ EXTRAS = {
     "pyosys": "characterize",
     "numba": "characterize",
     "sklearn": "fit",
+    "distributed": "cluster",
 }
 
 DESCRIPTION = """\

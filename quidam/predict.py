@@ -9,8 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from characterize.sample import RECIPES
 from explore.cost import PARTS, Costs, layer_costs, workload_costs
 from explore.workload import Workload, load_workload, shipped
+from models.build import Build
 from models.ppa import Ppa, load_model
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import UserError
@@ -46,6 +48,10 @@ def add_parser(subparsers: Any) -> None:
         "--clock-ns", type=float, metavar="NS",
         help="clock period (default: the design's shortest; never less than that)",
     )  # fmt: skip
+    parser.add_argument(
+        "--recipe", choices=RECIPES, default=RECIPES[0],
+        help="how hard synthesis tries for speed (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -58,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     workload = load_workload(args.workload)
     for layer in workload.computed:
         check(config, layer)
-    ppa = load_model(args.tech).predict(config)
+    build = Build(scratchpads=config.scratchpads, recipe=args.recipe)
+    ppa = load_model(args.tech).predict(config, build=build)
     result = prediction(ppa, config, workload, args.clock_ns)
     if args.json:
         print(json.dumps(result))

@@ -84,6 +84,7 @@ def test_planted_violations_break_every_contract(copy: Path) -> None:
         "one-way": ("rtl_gen/planted.py", "import characterize\n"),
         "explore-is-light": ("explore/planted.py", "import sklearn\n"),
         "one-door-to-processes": ("quidam/planted.py", "import subprocess\n"),
+        "dask-in-one-file": ("characterize/planted.py", "import distributed\n"),
         "no-pickle": ("models/planted.py", "from pickle import loads\n"),
     }
     assert set(planted) == set(CONTRACTS)

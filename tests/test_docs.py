@@ -58,7 +58,7 @@ def test_commands_can_be_typed(page: Path) -> None:
 def test_commands_are_found_at_all() -> None:
     tutorial = commands(ROOT / "docs/tutorial/first-accelerator.md")
     verbs = {line.split()[0] for line in tutorial}
-    assert verbs == set(VERBS) - {"verify", "formats"}
+    assert verbs == set(VERBS) - {"verify", "formats", "glitches", "sample", "validate"}
 
 
 def test_the_readme_lists_every_verb() -> None:

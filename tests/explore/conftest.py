@@ -17,7 +17,7 @@ class KnownModel:
 
     contents = SimpleNamespace(manifest={"samples": 0})
 
-    def predict(self, design: Any, arithmetic: str | None = None) -> Any:
+    def predict(self, design: Any, arithmetic: str | None = None, build: Any = None) -> Any:
         one = design.rows**0 * 1.0
         bits = design.activation_bits + design.weight_bits
         pes = design.rows * design.columns

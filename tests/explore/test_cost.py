@@ -44,7 +44,9 @@ def table(seed: int, name: str, count: int) -> Designs:
     }  # fmt: skip
     columns = {field: draw.integers(*ends, count, endpoint=True) for field, ends in ranges.items()}
     columns["bus_bits"] = draw.choice([64, 128], count)
-    designs = Designs(arithmetic=arithmetic(name), **columns)
+    designs = Designs(
+        arithmetic=arithmetic(name), build=np.zeros(len(columns["rows"]), np.int64), **columns
+    )
     return designs.take(legal(designs))
 
 

@@ -106,7 +106,9 @@ def test_best_of_each_type(model: Any, space: Space, rows: list[dict[str, Any]])
 
 def test_without_int16_the_first_type_is_the_reference(model: Any, space: Space) -> None:
     arithmetics = tuple(one for one in space.arithmetics if one.name != "int16")
-    found = search(model, Space(arithmetics=arithmetics, values=space.values), [WORKLOAD])
+    found = search(
+        model, Space(arithmetics=arithmetics, builds=space.builds, values=space.values), [WORKLOAD]
+    )
     assert found.reference.name == "int8"
     best = best_by_type(found, found.findings[0])
     assert best[0]["perf_per_area_relative"] == 1.0

@@ -118,6 +118,8 @@ def sample(
         parameters=parameters,
         technology=TECHNOLOGY.name,
         clock_ns=10.0,
+        scratchpads="flipflop",
+        recipe="fast",
         area_um2={part: value(f"area_um2.{part}") for part in parts},
         leakage_mw={part: value(f"leakage_mw.{part}") for part in parts},
         energy_pj={
@@ -145,7 +147,7 @@ MEMORIES: dict[str, Any] = {
 }
 
 TECHNOLOGY = TechnologyData(
-    name="synthetic", voltage_v=1.8, memories=MEMORIES, dram_pj_per_bit=20.0
+    name="synthetic", voltage_v=1.8, memories=MEMORIES, dram_pj_per_bit=20.0, glitches={}
 )
 
 
@@ -157,4 +159,4 @@ def table(name: str, count: int, *, seed: int = 0) -> SimpleNamespace:
     bits = ("activation_bits", "weight_bits", "accumulator_bits")
     for one in bits:
         columns[one] = np.full(count, getattr(numbers, one))
-    return SimpleNamespace(**columns)
+    return SimpleNamespace(**columns, scratchpads="flipflop")

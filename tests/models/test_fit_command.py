@@ -40,7 +40,7 @@ def test_fit_writes_model_card_and_tables(
     report = json.loads(capsys.readouterr().out)
     assert report["technology"] == "osu018"
     assert report["samples"] == len(small())
-    assert report["errors"]["int8"]["pe"]["area_um2"]["mean_percent"] > 0
+    assert report["errors"]["int8"]["pe.flipflop.fast"]["area_um2"]["mean_percent"] > 0
     assert all(Path(name).is_file() for name in report["files"])
     names = {path.name for path in output.parent.iterdir()}
     assert {"osu.json", "osu.md", "osu-samples.csv", "osu-residuals.csv", "osu-pe.png"} <= names
@@ -86,7 +86,7 @@ def test_samples_of_an_older_method_are_left_out(
         f"{len(old)} samples measured with other tools or another method left out"
     ]
     assert PpaModel.load(tmp_path / "m.json").contents.manifest["measured"] == {
-        "technology": None, "tools": None, "method_sha256": "new", "recipe": None
+        "technology": None, "tools": None, "method_sha256": "new"
     }  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_users_mistakes_are_one_clear_error(
         ([str(empty), *output], "store must hold at least one sample"),
         ([str(mixed), *output], "one technology, not ['osu018', 'synthetic']"),
         ([str(unknown), *output], "--tech must be given"),
-        ([str(few), *output], "there are none of: node, row"),
+        ([str(few), *output], "every component of one build for int8"),
         ([str(store), "-o", str(tmp_path / "model")], "must end in .json"),
         ([str(store), *output, "--folds", "1"], "folds must be at least 2, not 1"),
         ([str(store), *output, "--seed", "-1"], "--seed must be from 0"),

@@ -52,7 +52,7 @@ def test_a_file_cut_short_anywhere_is_refused(text: str, tmp_path: Path) -> None
 
 
 def pe(top: dict[str, Any]) -> Any:
-    return top["components"]["int8"]["pe"]
+    return top["components"]["int8"]["pe.flipflop.fast"]
 
 
 def area(top: dict[str, Any]) -> Any:
@@ -62,8 +62,8 @@ def area(top: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.update(schema="quidam-ppa/2"), "schema must be 'quidam-ppa/1'"),
-        (lambda t: t.pop("schema"), "schema must be 'quidam-ppa/1', not None"),
+        (lambda t: t.update(schema="quidam-ppa/1"), "schema must be 'quidam-ppa/2'"),
+        (lambda t: t.pop("schema"), "schema must be 'quidam-ppa/2', not None"),
         (lambda t: t.update(extra=1), "the keys of the file"),
         (lambda t: t.update(manifest=[]), "manifest must be a mapping"),
         (lambda t: t["technology"].update(voltage_v="1.8"), "voltage_v must be a finite number"),
@@ -75,10 +75,14 @@ def area(top: dict[str, Any]) -> Any:
         (lambda t: t["technology"]["memories"].pop("coefficients"), "must be a memory model"),
         (lambda t: t.update(components={}), "at least one arithmetic"),
         (lambda t: t["components"].update(int99={}), "int99"),
-        (lambda t: t["components"]["int8"].pop("row"), "the keys of int8"),
-        (lambda t: pe(t).pop("samples"), "the keys of int8 pe"),
-        (lambda t: pe(t).update(points=-1), "int8 pe points must be an integer from 0"),
-        (lambda t: pe(t)["ranges"].pop("storage_bits"), "the keys of int8 pe ranges"),
+        (lambda t: t["components"]["int8"].pop("row.fast"), "all of at least one build"),
+        (
+            lambda t: t["components"]["int8"].update({"row.slow": {}}),
+            "component of int8 must be one",
+        ),
+        (lambda t: pe(t).pop("samples"), "the keys of int8 pe.flipflop.fast"),
+        (lambda t: pe(t).update(points=-1), "pe.flipflop.fast points must be an integer from 0"),
+        (lambda t: pe(t)["ranges"].pop("storage_bits"), "the keys of int8 pe.flipflop.fast ranges"),
         (lambda t: pe(t)["ranges"].update(storage_bits=[3, 1]), "lowest, highest"),
         (lambda t: pe(t)["ranges"].update(storage_bits=[3]), "lowest, highest"),
         (lambda t: pe(t)["polynomials"].pop("min_period_ns"), "min_period_ns is missing"),

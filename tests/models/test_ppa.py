@@ -107,7 +107,7 @@ def test_the_slowest_memory_bounds_the_clock(model: PpaModel) -> None:
     slow = {**MEMORIES, "coefficients": {**MEMORIES["coefficients"], "access_ns": {"one": 999.0}}}
     contents = model.contents
     technology = type(contents.technology)(
-        name="slow", voltage_v=1.8, memories=slow, dram_pj_per_bit=1.0
+        name="slow", voltage_v=1.8, memories=slow, dram_pj_per_bit=1.0, glitches={}
     )
     slower = PpaModel(
         contents=type(contents)(technology=technology, components=contents.components, manifest={})

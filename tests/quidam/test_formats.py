@@ -59,6 +59,8 @@ def sample(task: Task, factor: float) -> Sample:
         parameters=task.parameters,
         technology=task.technology,
         clock_ns=task.clock_ns,
+        scratchpads=task.scratchpads,
+        recipe=task.recipe,
         area_um2=dict.fromkeys(parts, 1000 * factor),
         leakage_mw=dict.fromkeys(parts, 0.0),
         energy_pj={"mac": energy, "idle": energy},
