@@ -1,0 +1,44 @@
+"""`quidam validate`: mistakes; what it measures is in tests/characterize/test_whole.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quidam.main import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tech", "nowhere"], "technology must be one that ships"),
+        (["--tech", "osu018", "--workers", "0"], "--workers must be at least 1, not 0"),
+        (["--tech", "osu018", "--plan", "p.yaml", "--size", "4"], "--size must not come with"),
+        (["--tech", "osu018", "--plan", "nowhere.yaml"], "nowhere.yaml must be a readable"),
+    ],
+)
+def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.eda
+def test_one_accelerator_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second run finds all in the store, and says the same."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "arithmetics: [int2]\nsize: 3\nbus_bits: 64\nmemories:\n"
+        "  - {ifmap_words: 4, weight_words: 16, psum_words: 4, buffer_kib: 4,"
+        " scratchpads: gated}\n"
+    )
+    store = tmp_path / "store"
+    call = ["validate", "--tech", "osu018", "--plan", str(plan), "--store", str(store), "--json"]
+    texts = []
+    for said in ("0 of 1 accelerators in the store", "1 of 1 accelerators in the store"):
+        assert main(call) == 0
+        captured = capsys.readouterr()
+        assert said in captured.err
+        texts.append(captured.out)
+    assert texts[0] == texts[1]
+    assert '"met": true' in texts[0]
