@@ -3,11 +3,13 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PACKAGES := rtl_gen characterize models explore quidam
 TECH ?= osu018
+# Minutes that `make models` measures at most.
+BUDGET ?= 20
 # How many processes to use; the default is what the machine has.
 WORKERS ?= $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-python demo test check regress bench models format lock clean
+.PHONY: help setup setup-python demo test check regress bench models validate format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,9 +40,14 @@ bench: setup-python ## designs per second of explore (TECH=osu018), values per s
 	$(BIN)/python -m explore.bench --tech $(TECH)
 	$(BIN)/python -m rtl_gen.formats.bench
 
-models: setup ## characterize and fit a technology anew (TECH=osu018)
-	$(BIN)/quidam characterize --tech $(TECH) --store build/models/$(TECH) --workers $(WORKERS)
+models: setup ## characterize and fit a technology anew (TECH=osu018, BUDGET=20 minutes)
+	$(BIN)/quidam characterize --tech $(TECH) --store build/models/$(TECH) --workers $(WORKERS) \
+	    --budget $(BUDGET)
 	$(BIN)/quidam fit build/models/$(TECH) -o models/trained/$(TECH).json
+
+validate: setup ## hold the models that ship against whole accelerators (TECH=osu018)
+	$(BIN)/quidam validate --tech $(TECH) --store build/validate/$(TECH) --workers $(WORKERS) \
+	    -o models/trained/$(TECH)-validation
 
 format: setup-python ## rewrite the sources as ruff wants them
 	$(BIN)/ruff check --fix .

@@ -42,6 +42,7 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "area_um2": ("one", "width", "depth", "bits"),
     "read_pj": ("one", "width", "depth", "bits"),
     "write_pj": ("one", "width", "depth", "bits"),
+    "idle_pj": ("one", "width", "depth", "bits"),
     "leakage_mw": ("one", "width", "depth", "bits"),
     "access_ns": ("one", "sqrt_depth", "bits"),
 }
@@ -55,6 +56,7 @@ SCALING: dict[str, tuple[int, int]] = {
     "area_um2": (2, 0),
     "read_pj": (1, 2),
     "write_pj": (1, 2),
+    "idle_pj": (1, 2),
     "leakage_mw": (1, 1),
     "access_ns": (1, 0),
 }
@@ -70,10 +72,11 @@ def sram(model: Mapping[str, Any], depth: ArrayLike, width: ArrayLike) -> dict[s
 
     Returns
     -------
-    dict : arrays `area_um2`, `read_pj` and `write_pj` per access, `leakage_mw`, `access_ns`,
-        `macros` (how many it is built of), and `scaled` (bool: whether the model comes from
-        another technology) with its `source`. An access wakes one bank: all macros beside one
-        another, one of those above one another. Their multiplexers and wires are left out.
+    dict : arrays `area_um2`, `read_pj` and `write_pj` per access, `idle_pj` per cycle without one,
+        `leakage_mw`, `access_ns`, `macros` (how many it is built of), and `scaled` (bool: whether
+        the model comes from another technology) with its `source`. An access wakes one bank: all
+        macros beside one another, one of those above one another; what the others take for idling
+        meanwhile is part of the access. Their multiplexers and wires are left out.
 
     Raises
     ------
@@ -88,16 +91,24 @@ def sram(model: Mapping[str, Any], depth: ArrayLike, width: ArrayLike) -> dict[s
         banks, slices = np.ceil(rows / deep), np.ceil(columns / wide)
         rows = np.maximum(np.ceil(rows / banks), shallow)
         columns = np.maximum(np.ceil(columns / slices), narrow)
-        copies = {"area_um2": banks * slices, "leakage_mw": banks * slices, "access_ns": 1.0}
-        result: dict[str, Any] = {
-            quantity: copies.get(quantity, slices)
-            * sum(
+        one = {
+            quantity: sum(
                 coefficient * TERMS[term](rows, columns)
                 for term, coefficient in model["coefficients"][quantity].items()
             )
             for quantity in QUANTITIES
         }
-        result["macros"] = (banks * slices).astype(np.int64)
+        macros = banks * slices
+        asleep = (macros - slices) * one["idle_pj"]
+        result: dict[str, Any] = {
+            "area_um2": macros * one["area_um2"],
+            "read_pj": slices * one["read_pj"] + asleep,
+            "write_pj": slices * one["write_pj"] + asleep,
+            "idle_pj": macros * one["idle_pj"],
+            "leakage_mw": macros * one["leakage_mw"],
+            "access_ns": 1.0 * one["access_ns"],
+        }
+        result["macros"] = macros.astype(np.int64)
         return {**result, "scaled": bool(model["scaled"]), "source": str(model["source"])}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(

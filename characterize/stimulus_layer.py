@@ -150,8 +150,9 @@ def contexts(config: AcceleratorConfig) -> Contexts:
     bound = loops(roomy, LAYER, mapping)
     lane = np.arange(LANES)
     strip = lane // 16 % int(bound.strips)
-    group = lane // 5 % int(bound.filter_groups)
-    step = lane // 3 % int(bound.channel_passes)
+    # Groups and passes that are full: a mapper hardly ever pads filters or channels with zeros.
+    group = lane // 5 % max(LAYER.out_channels // mapping.p, 1)
+    step = lane // 3 % max(LAYER.in_channels // mapping.q, 1)
     row, column = lane % LAYER.kernel_height, lane % mapping.e
     passes = []
     pause = PAUSE + config.mac_latency

@@ -166,6 +166,7 @@ def collector_trace(context: Contexts) -> Trace:
     trace = new_trace(work + length + OUTPUT_LATENCY["quantized"])
     trace.put("drain", drain[:work], 1, RESET_CYCLES)
     trace.put("fresh", drain[:work, None] * context.fresh, 1, RESET_CYCLES)
+    trace.event("accumulate", drain[:work], RESET_CYCLES)
     codes, limits = config.arithmetic.activation, output_limits(config)
     for name, value, width in (
         *(("sum_words", sums, 24), ("filters", mapping.p, 9), ("quantized", 1, 1)),

@@ -4,6 +4,7 @@
                  cycles x energy of an idle cycle
                + sum over events: how often x (energy of a cycle with it - of an idle one)
            + memory accesses x energy per access
+           + cycles without an access, memory by memory, x energy of an idle cycle
            + off-chip beats x bus_bits x energy per bit
            + leakage x time
 
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explore.designs import Designs
+from explore.memory_energy import PJ, memory_energy
 from explore.workload import Workload
 from rtl_gen.components import Design
 from rtl_gen.config import AcceleratorConfig
@@ -45,7 +47,8 @@ Floats = NDArray[np.float64]
 #:   controller  and the control registers, for running
 #:   clock       the clock net, of every component in every cycle
 #:   idle        what components burn in every cycle, whatever they do: mostly the clock inside
-#:               their registers
+#:               their registers; and memories in every cycle without an access, since the energy
+#:               of an access is all that its cycle takes
 #:   leakage     of the whole chip over the whole time
 #:   dram        off-chip words; the memory chip's own energy, by the technology file
 PARTS = (
@@ -67,7 +70,6 @@ _BUSY_PART = {
     "controller": "controller",
     "control": "controller",
 }
-PJ = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +184,9 @@ def layer_costs(ppa: Ppa, design: Design, layer: Layer, clock_ns: float | None =
     period = np.maximum(ppa.min_period_ns, 0.0 if clock_ns is None else clock_ns)
     seconds = plan.cycles * period * 1e-9
     energy = _event_energy(ppa, plan)
-    energy["buffer"] = energy["buffer"] + _memory_energy(ppa, plan)
+    for spent in memory_energy(ppa, plan).values():
+        energy["buffer"] = energy["buffer"] + spent["read"] + spent["write"]
+        energy["idle"] = energy["idle"] + spent["idle"]
     energy["leakage"] = np.asarray(ppa.leakage_mw * 1e-3 * seconds)
     beats = sum(plan.words["dram"].values())
     energy["dram"] = np.asarray(beats * design.bus_bits * ppa.dram_pj_per_bit * PJ)
@@ -237,14 +241,6 @@ def part_of(kind: str, event: str, part: str) -> str:
     if kind == "pe":
         return "mac" if (event, part) == ("mac", "datapath") else "scratchpad"
     return _BUSY_PART[kind]
-
-
-def _memory_energy(ppa: Ppa, plan: Schedule) -> Any:
-    joules: Any = 0.0
-    for name, memory in ppa.memories.items():
-        words = plan.words[name]
-        joules += (words["reads"] * memory["read_pj"] + words["writes"] * memory["write_pj"]) * PJ
-    return joules
 
 
 def concatenate_costs(tables: Sequence[Costs]) -> Costs:

@@ -69,7 +69,7 @@ def pareto_png(exploration: Exploration, findings: Findings) -> bytes:
     ring.set_label(f"on the front in {names}")
     figure.legend(handles=[*handles, ring], loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(
-        f"{findings.workload.name} on {exploration.technology}: {findings.feasible:,} designs; "
+        f"{findings.workload.name} on {_technology(exploration)}: {findings.feasible:,} designs; "
         "lines join each PE type's best in the two quantities shown"
     )
     return _png(figure)
@@ -115,11 +115,15 @@ def energy_png(exploration: Exploration, findings: Findings) -> bytes:
     axes.set_xlabel(LABELS["energy_mj"])
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(
-        f"{findings.workload.name} on {exploration.technology}: "
+        f"{findings.workload.name} on {_technology(exploration)}: "
         "the design of least energy of each PE type"
     )
     figure.legend(loc="outside lower center", ncols=len(PARTS), frameon=False)
     return _png(figure)
+
+
+def _technology(exploration: Exploration) -> str:
+    return exploration.technology + " (memories scaled)" * bool(exploration.scaled)
 
 
 def _ticks(axes: Axes) -> None:

@@ -110,6 +110,11 @@ def warnings(exploration: Exploration) -> list[str]:
     return result
 
 
+def scaled_mark(exploration: Exploration) -> str:
+    """What stands beside a table of figures that scaled memories have a part in; else ""."""
+    return "; areas, clocks and energies with scaled memories in them" * bool(exploration.scaled)
+
+
 def _summary(exploration: Exploration, manifest: Mapping[str, Any]) -> str:
     kinds = ", ".join(one.label for one in exploration.space.arithmetics)
     how = "all" if exploration.sample is None else f"a sample (seed {exploration.seed}) of"
@@ -170,7 +175,7 @@ def _types(exploration: Exploration, findings: Findings) -> str:
                 short_design(row[f"{quantity}_design"]),
             ]
         rows.append(cells)
-    return _table(head, rows, DESIGN_LEGEND)
+    return _table(head, rows, DESIGN_LEGEND + scaled_mark(exploration))
 
 
 def short_design(config: Mapping[str, Any]) -> str:
@@ -191,6 +196,7 @@ def _front(exploration: Exploration, findings: Findings) -> str:
     rows = [_front_row(row, labels) for _, row in table.head(MOST_ROWS).iterrows()]
     shown = f"{len(rows)} of {len(table)}" if len(table) > len(rows) else f"all {len(rows)}"
     caption = f"{shown} designs that no other dominates; front.csv has every column and row"
+    caption += scaled_mark(exploration)
     return f'<div class="wide">{_table(head, rows, caption)}</div>'
 
 

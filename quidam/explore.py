@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from explore.quantities import OBJECTIVES, QUANTITIES, constraint
-from explore.report import DESIGN_LEGEND, short_design, warnings
+from explore.report import DESIGN_LEGEND, scaled_mark, short_design, warnings
 from explore.results import summary, write_results
 from explore.search import Exploration, Findings, search
 from explore.space import Space, load_space, objectives
@@ -169,7 +169,7 @@ def _print(exploration: Exploration, files: list[Path]) -> None:
         on_front = sum(int(mask.sum()) for mask in findings.overall.values())
         names = ", ".join(one.name for one in exploration.objectives)
         console.print(f"{on_front:,} designs on the front in {names}\n")
-    console.print(f"{DESIGN_LEGEND}; * extrapolated", highlight=False)
+    console.print(f"{DESIGN_LEGEND}; * extrapolated{scaled_mark(exploration)}", highlight=False)
     for text in warnings(exploration):
         console.print(f"[bold yellow]note:[/] {text}", highlight=False)
     for path in files:

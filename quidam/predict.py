@@ -11,6 +11,7 @@ from rich.table import Table
 
 from characterize.sample import RECIPES
 from explore.cost import PARTS, Costs, layer_costs, workload_costs
+from explore.memory_energy import memory_figures, scaled_share
 from explore.workload import Workload, load_workload, shipped
 from models.build import Build
 from models.ppa import Ppa, load_model
@@ -78,13 +79,18 @@ def prediction(
     ppa: Ppa, config: AcceleratorConfig, workload: Workload, clock_ns: float | None = None
 ) -> dict[str, Any]:
     """The JSON of `quidam predict --json`: the whole network, and every layer, by the same keys."""
-    scaled = sorted(name for name, memory in ppa.memories.items() if memory["scaled"])
+    figures = _figures(workload_costs(ppa, config, workload, clock_ns), config)
+    memories = memory_figures(ppa, config, workload, figures["clock_ns"])
     return {
         "workload": workload.name,
         "technology": ppa.technology,
-        **_figures(workload_costs(ppa, config, workload, clock_ns), config),
+        **figures,
         "outside": sorted(ppa.outside),
-        "scaled": scaled,
+        "scaled": sorted(name for name, memory in memories.items() if memory["scaled"]),
+        "scaled_share": scaled_share(
+            ppa, memories, energy_j=figures["energy_j"], clock_ns=figures["clock_ns"]
+        ),
+        "memories": memories,
         "area_um2_by": {share: float(area) for share, area in ppa.area_by.items()},
         "leakage_w_by": {share: float(mw) * 1e-3 for share, mw in ppa.leakage_by.items()},
         "layers": [
@@ -121,15 +127,57 @@ def _print(result: dict[str, Any], config: AcceleratorConfig) -> None:
     table.add_section()
     table.add_row("all", *_cells(result), style="bold")
     console.print(table)
+    console.print(_memories(result["memories"]))
+    marks = _marks(result["scaled_share"])
     console.print(
-        f"area {result['area_um2'] / 1e6:.4g} mm²: {_shares(result['area_um2_by'])}\n"
-        f"energy {result['energy_j'] * 1e3:.4g} mJ: {_shares(result['energy_j_by'])}\n"
-        f"clock {result['clock_ns']:.4g} ns ({1e3 / result['clock_ns']:.4g} MHz), "
-        f"leakage {result['leakage_w'] * 1e3:.4g} mW",
+        f"area {result['area_um2'] / 1e6:.4g} mm²{marks['area_um2']}: "
+        f"{_shares(result['area_um2_by'])}\n"
+        f"energy {result['energy_j'] * 1e3:.4g} mJ{marks['energy_j']}: "
+        f"{_shares(result['energy_j_by'])}\n"
+        f"clock {result['clock_ns']:.4g} ns ({1e3 / result['clock_ns']:.4g} MHz)"
+        f"{marks['clock_ns']}, "
+        f"leakage {result['leakage_w'] * 1e3:.4g} mW{marks['leakage_w']}",
         highlight=False,
     )
     for text in _warnings(result):
         console.print(f"[bold yellow]warning:[/] {text}", highlight=False)
+
+
+#: Row of the table of memories -> the figure of one memory, and what it is multiplied by.
+_OF_ONE = {
+    "area, mm²": ("area_um2", 1e-6),
+    "access, ns": ("access_ns", 1.0),
+    "read, pJ": ("read_pj", 1.0),
+    "write, pJ": ("write_pj", 1.0),
+    "idle cycle, pJ": ("idle_pj", 1.0),
+    "leakage, µW": ("leakage_mw", 1e3),
+}
+
+
+def _memories(memories: dict[str, dict[str, Any]]) -> Table:
+    """What one of each memory is and takes, and what all of them take over the inference."""
+    table = Table(title="memories: one of each; below, all of them over the inference")
+    table.add_column("")
+    for name, memory in memories.items():
+        table.add_column(f"{name} (scaled)" if memory["scaled"] else name, justify="right")
+    for title, (figure, factor) in _OF_ONE.items():
+        table.add_row(title, *(f"{one[figure] * factor:.3g}" for one in memories.values()))
+    table.add_section()
+    table.add_row("copies", *(str(one["count"]) for one in memories.values()))
+    for part in ("read", "write", "idle", "leakage"):
+        joules = (one["energy_j_by"][part] for one in memories.values())
+        table.add_row(f"{part}, µJ", *(f"{one * 1e6:.3g}" for one in joules))
+    return table
+
+
+def _marks(share: dict[str, Any]) -> dict[str, str]:
+    """Figure -> what stands behind it where it comes from scaled memories."""
+    marks = {
+        name: f" (scaled: {part:.1%} of it)" if part else ""
+        for name, part in share.items()
+        if name != "clock_ns"
+    }
+    return {**marks, "clock_ns": " (scaled: a memory's access time)" if share["clock_ns"] else ""}
 
 
 def _warnings(result: dict[str, Any]) -> list[str]:

@@ -55,7 +55,7 @@ KINDS: dict[str, Kind] = {
     ),
     "collector": Kind(
         fields=("columns", "bus_bits", "buffer_kib"),
-        events=("output", "idle"),
+        events=("accumulate", "output", "idle"),
         count=lambda design: design.rows**0,
     ),
     "controller": Kind(

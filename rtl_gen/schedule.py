@@ -134,7 +134,7 @@ def _events(
             "mac": macs * design.rows,
         },
         "bank": {"accumulate": passes * sums * active, "output": groups * sums * active},
-        "collector": {"output": groups * sums * bound.output_groups},
+        "collector": {"accumulate": passes * sums, "output": groups * sums * bound.output_groups},
         "controller": {"run": cycles},
         "control": {"run": cycles},
     }

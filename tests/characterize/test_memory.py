@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,12 @@ def test_positive_and_growing_at_every_size(size: tuple[int, int], more: tuple[i
 def test_large_memories_are_built_of_macros() -> None:
     one, four = sram(OWN, 2100, 48), sram(OWN, 4200, 96)
     assert (one["macros"], four["macros"]) == (1, 4)
-    for quantity, copies in (("area_um2", 4), ("leakage_mw", 4), ("read_pj", 2), ("access_ns", 1)):
-        assert four[quantity] == copies * one[quantity]
+    copies = {"area_um2": 4, "leakage_mw": 4, "idle_pj": 4, "access_ns": 1}
+    for quantity, count in copies.items():
+        assert four[quantity] == count * one[quantity]
+    # An access wakes the two macros of a bank, while the other bank's two idle.
+    for quantity in ("read_pj", "write_pj"):
+        assert four[quantity] == 2 * one[quantity] + 2 * one["idle_pj"]
 
 
 def test_small_memories_take_the_smallest_macro() -> None:
@@ -78,6 +83,7 @@ def test_scaling() -> None:
         "area_um2": 4,
         "read_pj": 2 * 9,
         "write_pj": 2 * 9,
+        "idle_pj": 2 * 9,
         "leakage_mw": 2 * 3,
         "access_ns": 2,
     }
@@ -158,6 +164,60 @@ def test_too_few_macros_are_refused() -> None:
         fit(macros(put)[:4], name="x", feature_nm=90, source="made up")
 
 
+def test_macros_that_take_nothing_are_refused() -> None:
+    put = {q: dict.fromkeys(t, float(q != "idle_pj")) for q, t in QUANTITIES.items()}
+    with pytest.raises(UserError, match="idle_pj of a macro must be positive, not "):
+        fit(macros(put), name="x", feature_nm=90, source="made up")
+
+
+MACRO = """\
+library (one) {{
+  time_unit : "1ns"; voltage_unit : "1V"; current_unit : "1uA"; leakage_power_unit : "1nW";
+  capacitive_load_unit (1, pf); nom_voltage : 2.0; nom_temperature : 25; nom_process : 1;
+  cell (m) {{
+    area : 100; cell_leakage_power : 5;
+    memory () {{ type : ram; address_width : 6; word_width : 8; }}
+    pin (A_CLK) {{ direction : input; capacitance : 0.01; clock : true; {powers} }}
+    bus (A_DOUT) {{ direction : output;
+      timing () {{ related_pin : "A_CLK"; cell_rise (scalar) {{ values ("3"); }} }} }}
+  }}
+}}
+"""
+POWER = """
+internal_power () {{ when : "{when}"; rise_power (scalar) {{ values ("{rise}"); }}
+  fall_power (scalar) {{ values ("{fall}"); }} }}"""
+STATES = {
+    "A_MEN & !A_WEN & A_REN": (30, 7),
+    "A_MEN & A_WEN & !A_REN": (40, 7),
+    "!A_MEN & A_WEN & !A_REN": (9, 9),
+    "!A_MEN & !A_WEN & !A_REN": (0.25, 0.5),
+}
+
+
+def macro_file(folder: Path, states: dict[str, tuple[float, float]]) -> Path:
+    powers = "".join(
+        POWER.format(when=when, rise=rise, fall=fall) for when, (rise, fall) in states.items()
+    )
+    path = folder / "macro.lib"
+    path.write_text(MACRO.format(powers=powers))
+    return path
+
+
+def test_an_idle_macro_takes_what_its_file_says_and_the_charge_of_its_clock_pin(
+    tmp_path: Path,
+) -> None:
+    """Both enables are low beside A_MEN, as those that the RTL makes are."""
+    found = read_macro(macro_file(tmp_path, STATES)).quantities
+    assert found["idle_pj"] == pytest.approx(0.25 + 0.5 + 0.01 * 2.0**2)
+    assert (found["read_pj"], found["write_pj"]) == (30, 40)
+
+
+def test_a_macro_that_does_not_say_what_idling_takes_is_refused(tmp_path: Path) -> None:
+    said = {when: powers for when, powers in STATES.items() if not when.startswith("!A_MEN & !A")}
+    with pytest.raises(UserError, match="A_CLK's energy when no enable is active"):
+        read_macro(macro_file(tmp_path, said))
+
+
 @pytest.mark.eda
 def test_the_shipped_model_is_the_fit() -> None:
     folder = SHARED / "tech" / "ihp_sram"
@@ -177,10 +237,13 @@ def test_the_shipped_model_is_the_fit() -> None:
         "area_um2": 0.035,
         "read_pj": 0.11,
         "write_pj": 0.055,
+        "idle_pj": 0.001,
         "leakage_mw": 0.001,
         "access_ns": 0.085,
     }
     for quantity, limit in limits.items():
         assert worst[quantity] < limit
+    # The files give no energy of an idle clock: what is left is the charge of a pin of 3.8 fF.
+    assert shipped["coefficients"]["idle_pj"] == {"one": pytest.approx(0.0038 * 1.2**2, rel=1e-4)}
     with pytest.raises(UserError, match="must hold a memory with ports A_CLK and A_DOUT"):
         read_macro(SHARED / "tech" / "sg13g2_stdcell_typ_1p20V_25C.lib.gz")

@@ -53,10 +53,12 @@ class KnownModel:
                     "count": memory.count,
                     "read_pj": memory.width * 0.2 * one,
                     "write_pj": memory.width * 0.3 * one,
+                    "idle_pj": memory.width * 0.001 * one,
                     "leakage_mw": 0.01 * one,
                     "area_um2": memory.depth * memory.width * 0.5 * one,
                     "access_ns": 1.0 * one,
                     "scaled": name == "psum_sram",
+                    "source": "made up for tests",
                 }
                 for name, memory in memories(design).items()
             },

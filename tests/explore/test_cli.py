@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,11 @@ def test_predict_for_people_warns_aloud(capsys: pytest.CaptureFixture[str]) -> N
     text = " ".join(capsys.readouterr().out.split())
     assert "OUTSIDE the range that the models were fitted on (rows of pe)" in text
     assert "(psum_sram) are scaled from another technology" in text
-    assert "clock 25 ns (40 MHz)" in text
+    assert "clock 25 ns (40 MHz), leakage" in text  # the user's clock, no scaled memory's
+    assert re.search(r"energy [0-9.]+ mJ \(scaled: [0-9.]+% of it\):", text)
+    assert re.search(r"area [0-9.]+ mm² \(scaled: [0-9.]+% of it\):", text)
+    assert "psum_sram (scaled)" in text
+    assert "ifmap_sram (scaled)" not in text
     assert "│ all │" in " ".join(text.split())
 
 

@@ -116,6 +116,8 @@ def test_the_report_says_what_a_reader_must_know(folder: Path) -> None:
         "PE types relative to the best INT16 design",
         "lie outside the range that the models were fitted on",
         "psum_sram) are scaled from another technology",
+        "buffer, bus; areas, clocks and energies with scaled memories in them</caption>",
+        "every column and row; areas, clocks and energies with scaled memories in them</caption>",
         "12 designs cannot run some layer",
         "quidam explore &#x27;a &lt;b&gt;.yaml&#x27;",
         "imaginary.json",

@@ -141,6 +141,7 @@ MEMORIES: dict[str, Any] = {
         "area_um2": {"one": 25000.0, "width": 600.0, "bits": 6.0},
         "read_pj": {"one": 18.0, "width": 1.5, "bits": 0.002},
         "write_pj": {"one": 22.0, "width": 2.0, "bits": 0.002},
+        "idle_pj": {"one": 0.02},
         "leakage_mw": {"bits": 2e-8},
         "access_ns": {"one": 4.0, "sqrt_depth": 0.05},
     },

@@ -113,7 +113,10 @@ def busy(case: Case, model: Model) -> dict[str, dict[str, int]]:
             "accumulate": counts["psum_sram", "writes"],
             "output": model.banks.words_sent * model.banks.active,
         },
-        "collector": {"output": model.sends},
+        "collector": {
+            "accumulate": counts["psum_sram", "writes"] // model.banks.active,
+            "output": model.sends,
+        },
         "controller": {"run": model.phases.total()},
     }
 

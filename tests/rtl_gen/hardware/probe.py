@@ -87,6 +87,7 @@ def expressions(config: AcceleratorConfig) -> dict[str, str]:
         "row_mac": ones(rows, "@.here_mac"),
         "bank_accumulate": ones(banks, "@.control_capture & @.active"),
         "bank_output": ones(banks, f"{sender}.read & @.active"),
+        "collector_accumulate": ones(["dut.collector"], "@.drain"),
         "collector_output": ones([f"{sender}.requantizer"], "@.valid & @.advance"),
         "controller_run": ones(["dut"], "@.busy"),
     }
