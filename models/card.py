@@ -5,12 +5,15 @@ Plots (`models.card_plots`) stand beside it and need matplotlib, which is import
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.component import Error
+from models.crossover import crossover, crossover_section
 from models.fit import Fit
+from models.markdown import table
+from models.memory_card import memory_section
 from models.validation import worst
 from rtl_gen.components import KINDS
 
@@ -47,6 +50,9 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
     """The card as Markdown."""
     contents = fit.model.contents
     technology, manifest = contents.technology, contents.manifest
+    found = crossover(fit.model)
+    picture = f"{name}-crossover.png"
+    compared = [] if found is None else ["## Scratchpads", crossover_section(found, picture)]
     sections = [
         f"# PPA model `{name}`",
         f"Technology {technology.name}, {technology.voltage_v:g} V; off-chip memory "
@@ -63,6 +69,9 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         "## Processing elements",
         "Measured area of samples of one size, memory and datapath apart.",
         _elements(samples),
+        *compared,
+        "## Memories",
+        memory_section(technology.memories),
         "## Fitted range",
         "Outside of these, and of the memory depths that follow from them, `predict` says "
         "`inside_range: false`.",
@@ -70,7 +79,7 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         "## Largest errors",
         _worst(fit),
         "## Predicted against measured",
-        *(f"![{plot.stem}]({plot.name})" for plot in plots),
+        *(f"![{plot.stem}]({plot.name})" for plot in plots if plot.name != picture),
         "## Not in the model",
         "Glitches, wires between components and their clock tree, anything that synthesis of "
         "one component does not see. Predictions are clipped at zero.",
@@ -110,7 +119,7 @@ def percent(error: Error) -> str:
 
 
 def _errors(fit: Fit) -> str:
-    return _markdown(headline_columns(), headline_rows(fit))
+    return table(headline_columns(), headline_rows(fit))
 
 
 def reference_elements(samples: Sequence[Sample]) -> list[Sample]:
@@ -158,7 +167,7 @@ def _elements(samples: Sequence[Sample]) -> str:
         "sum um2",
         "min period ns",
     )
-    return _markdown(head, rows)
+    return table(head, rows)
 
 
 def _ranges(samples: Sequence[Sample]) -> str:
@@ -170,7 +179,7 @@ def _ranges(samples: Sequence[Sample]) -> str:
             for field in KINDS[kind].fields
         ]
         rows.append((kind, "; ".join(spans) or "no sizes"))
-    return _markdown(("component", "samples span"), rows)
+    return table(("component", "samples span"), rows)
 
 
 def _worst(fit: Fit) -> str:
@@ -187,9 +196,4 @@ def _worst(fit: Fit) -> str:
         for row in worst(fit.residuals, 10)
     ]
     head = ("arithmetic", "component", "metric", "sample", "measured", "predicted", "percent")
-    return _markdown(head, rows)
-
-
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(head, rows)

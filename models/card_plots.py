@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
+from models.build import COMPONENTS
 from models.card import element_size, reference_elements
+from models.crossover import crossover
+from models.crossover_plot import draw_crossover
 from models.fit import Fit
 from models.validation import Residual
 
@@ -42,7 +45,7 @@ MARKERS = {
 
 
 def draw(folder: Path, name: str, fit: Fit, samples: Sequence[Sample]) -> list[Path]:
-    """Draw NAME-area.png, -leakage, -energy, -period and -pe into `folder`."""
+    """Draw NAME-area.png, -leakage, -energy, -period, -pe and -crossover into `folder`."""
     arithmetics = sorted({row.arithmetic for row in fit.residuals})
     colours = {one: COLOURS[i % len(COLOURS)] for i, one in enumerate(arithmetics)}
     paths = []
@@ -51,6 +54,8 @@ def draw(folder: Path, name: str, fit: Fit, samples: Sequence[Sample]) -> list[P
         figure = _scatter(title, unit, rows, colours)
         paths.append(_save(figure, folder / f"{name}-{group}.png"))
     paths.append(_save(_elements(samples), folder / f"{name}-pe.png"))
+    if (found := crossover(fit.model)) is not None:
+        paths.append(draw_crossover(folder / f"{name}-crossover.png", found))
     return paths
 
 
@@ -67,7 +72,7 @@ def _scatter(title: str, unit: str, rows: Sequence[Residual], colours: dict[str,
     )
     known = [row for row in rows if row.predicted is not None]
     for kind, name in product(MARKERS, colours):
-        points = [r for r in known if (r.component, r.arithmetic) == (kind, name)]
+        points = [r for r in known if (COMPONENTS[r.component], r.arithmetic) == (kind, name)]
         actual = [row.actual for row in points]
         style = {"marker": MARKERS[kind], "facecolor": "none", "edgecolor": colours[name]}
         axes.scatter(actual, [row.predicted for row in points], s=20, linewidth=0.9, **style)
@@ -86,7 +91,7 @@ def _scatter(title: str, unit: str, rows: Sequence[Residual], colours: dict[str,
         axis.set_minor_formatter(NullFormatter())
     for one in (axes, below):
         one.grid(visible=True, color="0.92", linewidth=0.6)
-    _legends(axes, colours, {row.component for row in known})
+    _legends(axes, colours, {COMPONENTS[row.component] for row in known})
     return figure
 
 

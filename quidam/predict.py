@@ -126,6 +126,8 @@ def _print(result: dict[str, Any], config: AcceleratorConfig) -> None:
         table.add_row(layer["name"], *_cells(layer))
     table.add_section()
     table.add_row("all", *_cells(result), style="bold")
+    if result["scaled"]:
+        table.caption = "latency, energy and power with scaled memories in them"
     console.print(table)
     console.print(_memories(result["memories"]))
     marks = _marks(result["scaled_share"])

@@ -77,6 +77,7 @@ def test_predict_for_people_warns_aloud(capsys: pytest.CaptureFixture[str]) -> N
     assert re.search(r"energy [0-9.]+ mJ \(scaled: [0-9.]+% of it\):", text)
     assert re.search(r"area [0-9.]+ mm² \(scaled: [0-9.]+% of it\):", text)
     assert "psum_sram (scaled)" in text
+    assert "latency, energy and power with scaled memories in them" in text
     assert "ifmap_sram (scaled)" not in text
     assert "│ all │" in " ".join(text.split())
 

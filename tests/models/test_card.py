@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from models.card import element_size, headline_rows, percent, reference_elements, write_card
+from models.card_plots import _scatter, plt
 from models.component import Error
 from models.fit import Fit
+from models.memory_card import memory_section
 from rtl_gen.components import KINDS
-from tests.models.synthetic import sample, sweep
+from tests.models.synthetic import MEMORIES, sample, sweep
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,8 @@ def folder(fitted: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_picture_is_there_and_is_a_png(folder: Path) -> None:
     card = (folder / "demo.md").read_text()
     linked = re.findall(r"!\[.*?\]\((.*?)\)", card)
-    assert linked == [f"demo-{one}.png" for one in ("area", "leakage", "energy", "period", "pe")]
+    names = ("crossover", "area", "leakage", "energy", "period", "pe")
+    assert linked == [f"demo-{one}.png" for one in names]
     for name in linked:
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
@@ -62,6 +65,30 @@ def test_without_a_common_size_each_arithmetic_shows_its_own() -> None:
         if one.arithmetic == "lightpe1"
     ]
     assert [one.arithmetic for one in reference_elements([*int8, *other])] == ["int8", "lightpe1"]
+
+
+def test_every_held_out_sample_is_in_the_pictures(fitted: Fit) -> None:
+    """Whatever way its component was built."""
+    rows = [row for row in fitted.residuals if row.metric == "area_um2"]
+    known = [row for row in rows if row.predicted is not None]
+    figure = _scatter("Area", "um²", rows, {"int8": "red", "lightpe1": "blue"})
+    drawn = [sum(len(c.get_offsets()) for c in axes.collections) for axes in figure.axes]
+    plt.close(figure)
+    assert drawn == [len(known), len(known)]
+    assert len(known) > 20
+
+
+def test_every_number_of_a_scaled_memory_says_so(folder: Path) -> None:
+    card = (folder / "demo.md").read_text()
+    memories = card.split("## Memories")[1].split("##")[0]
+    assert MEMORIES["source"] in memories
+    rows = [line.split(" | ") for line in memories.splitlines() if " x " in line]
+    assert len(rows) == 1 + 5
+    for _, _, *cells in rows[1:]:
+        assert len(cells) == 6
+        assert all("(scaled)" in cell for cell in cells)
+    own = memory_section({**MEMORIES, "scaled": False})
+    assert "| 64 x 8 | 1 | 32,872 | 4.40 | 31 | 39 | 0.02 | 1.02e-05 |" in own
 
 
 def test_an_error_that_was_not_computed_is_a_dash() -> None:

@@ -73,6 +73,10 @@ def area(top: dict[str, Any]) -> Any:
             "dram_pj_per_bit must be a finite",
         ),
         (lambda t: t["technology"]["memories"].pop("coefficients"), "must be a memory model"),
+        (
+            lambda t: t["technology"]["memories"]["coefficients"].pop("idle_pj"),
+            "KeyError('idle_pj')",
+        ),
         (lambda t: t.update(components={}), "at least one arithmetic"),
         (lambda t: t["components"].update(int99={}), "int99"),
         (lambda t: t["components"]["int8"].pop("row.fast"), "all of at least one build"),
