@@ -5,13 +5,15 @@ Plots (`models.card_plots`) stand beside it and need matplotlib, which is import
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.component import Error
 from models.crossover import crossover, crossover_section
+from models.element_card import element_section
 from models.fit import Fit
+from models.glitches import PARTS, Factors
 from models.markdown import table
 from models.memory_card import memory_section
 from models.validation import worst
@@ -67,8 +69,10 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         "## Error",
         _errors(fit),
         "## Processing elements",
-        "Measured area of samples of one size, memory and datapath apart.",
-        _elements(samples),
+        "Measured, of samples of one size: area, energy of a multiply-accumulate (of settled "
+        "values by part; then their sum, and the same with the factors for glitches), and how "
+        "many times less than INT16 that is.",
+        element_section(samples, technology.glitches),
         *compared,
         "## Memories",
         memory_section(technology.memories),
@@ -80,9 +84,15 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         _worst(fit),
         "## Predicted against measured",
         *(f"![{plot.stem}]({plot.name})" for plot in plots if plot.name != picture),
+        "## Glitches",
+        _glitches(technology.glitches),
+        "## Whole accelerators",
+        f"`quidam validate --tech {technology.name}` holds the model against accelerators that "
+        f"were synthesized, timed and simulated whole: "
+        f"[errors]({technology.name}-validation/validate.md).",
         "## Not in the model",
-        "Glitches, wires between components and their clock tree, anything that synthesis of "
-        "one component does not see. Predictions are clipped at zero.",
+        "Wires between components and their clock tree, anything that synthesis of one component "
+        "does not see. Predictions are clipped at zero.",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -122,54 +132,6 @@ def _errors(fit: Fit) -> str:
     return table(headline_columns(), headline_rows(fit))
 
 
-def reference_elements(samples: Sequence[Sample]) -> list[Sample]:
-    """Of each arithmetic one PE, all of one size if there is such a size: the middle one."""
-    sizes: dict[str, dict[tuple[int, ...], Sample]] = {}
-    for sample in samples:
-        if sample.component == "pe":
-            size = tuple(sample.parameters[field] for field in KINDS["pe"].fields)
-            sizes.setdefault(sample.arithmetic, {})[size] = sample
-    if not sizes:
-        return []
-    common = set.intersection(*(set(of_one) for of_one in sizes.values()))
-    chosen = []
-    for of_one in (sizes[name] for name in sorted(sizes)):
-        known = sorted(common or of_one, key=lambda size: (sum(size), size))
-        chosen.append(of_one[known[len(known) // 2]])
-    return chosen
-
-
-def element_size(sample: Sample) -> str:
-    """A PE's scratchpads, in the order of `KINDS`: a stored sample's keys have another."""
-    return " / ".join(str(sample.parameters[field]) for field in KINDS["pe"].fields)
-
-
-def _elements(samples: Sequence[Sample]) -> str:
-    rows = []
-    for sample in reference_elements(samples):
-        datapath = sample.area_um2.get("datapath", 0.0)
-        scratchpad = sample.area_um2.get("scratchpad", 0.0)
-        rows.append(
-            (
-                sample.arithmetic,
-                element_size(sample),
-                f"{datapath:,.0f}",
-                f"{scratchpad:,.0f}",
-                f"{datapath + scratchpad:,.0f}",
-                f"{sample.min_period_ns:.2f}",
-            )
-        )
-    head = (
-        "arithmetic",
-        "ifmap / weight / psum words",
-        "datapath um2",
-        "scratchpads um2",
-        "sum um2",
-        "min period ns",
-    )
-    return table(head, rows)
-
-
 def _ranges(samples: Sequence[Sample]) -> str:
     rows = []
     for kind in KINDS:
@@ -180,6 +142,21 @@ def _ranges(samples: Sequence[Sample]) -> str:
         ]
         rows.append((kind, "; ".join(spans) or "no sizes"))
     return table(("component", "samples span"), rows)
+
+
+def _glitches(found: Mapping[str, Factors]) -> str:
+    if not found:
+        return "None are counted."
+    rows = [
+        (name, *(f"{float(factors[part]):.2f}" for part in PARTS), str(factors["from"]))
+        for name, factors in sorted(found.items())
+    ]
+    head = ("arithmetic", *(f"{part} x" for part in PARTS), "measured in")
+    return (
+        "By what predictions multiply the energy of a multiply-accumulate above that of an idle "
+        "cycle, for glitches; samples and errors above are of settled values.\n\n"
+        f"{table(head, rows)}"
+    )
 
 
 def _worst(fit: Fit) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 
 from models.build import COMPONENTS
-from models.card import element_size, reference_elements
 from models.crossover import crossover
 from models.crossover_plot import draw_crossover
+from models.element_card import element_size, elements
 from models.fit import Fit
 from models.validation import Residual
 
@@ -111,18 +111,35 @@ def _legends(axes: Any, colours: dict[str, str], kinds: set[str]) -> None:
 
 
 def _elements(samples: Sequence[Sample]) -> Any:
-    """Bars of PE area, scratchpads on the datapath."""
-    chosen = reference_elements(samples)
-    names = [sample.arithmetic for sample in chosen]
-    datapath = [sample.area_um2.get("datapath", 0.0) / 1e3 for sample in chosen]
-    scratchpad = [sample.area_um2.get("scratchpad", 0.0) / 1e3 for sample in chosen]
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    axes.bar(names, datapath, color=COLOURS[0], width=0.6, label="datapath")
-    axes.bar(names, scratchpad, bottom=datapath, color=COLOURS[5], width=0.6, label="scratchpads")
-    size = element_size(chosen[0]) if chosen else ""
-    axes.set(title=f"PE area ({size} ifmap / weight / psum words)", ylabel="1000 um²")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    """Bars of PE area, and of the energy of a multiply-accumulate: a bar a build, part on part."""
+    chosen = elements(samples)
+    names = sorted({one.arithmetic for of_build in chosen.values() for one in of_build})
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    width = 0.8 / max(len(chosen), 1)
+    for number, (build, of_build) in enumerate(chosen.items()):
+        places = [names.index(one.arithmetic) + (number + 0.5) * width - 0.4 for one in of_build]
+        shade = 1 - 0.5 * number / max(len(chosen), 1)
+        for axes, values in zip(
+            panels,
+            ([one.area_um2 for one in of_build], [one.energy_pj["mac"] for one in of_build]),
+            strict=True,
+        ):
+            below = [0.0] * len(of_build)
+            for colour, part in zip(COLOURS, ("datapath", "scratchpad", "clock"), strict=False):
+                heights = [value.get(part, 0.0) for value in values]
+                label = f"{part}, {build}" if axes is panels[1] else None
+                style = {"color": colour, "alpha": shade, "width": 0.9 * width}
+                axes.bar(places, heights, bottom=below, label=label, **style)
+                below = [low + more for low, more in zip(below, heights, strict=True)]
+    sizes = {element_size(one) for of_build in chosen.values() for one in of_build}
+    size = f" ({sizes.pop()} ifmap / weight / psum words)" if len(sizes) == 1 else ""
+    figure.suptitle(f"Processing elements{size}")
+    panels[0].set(title="area", ylabel="um²")
+    panels[1].set(title="energy of a multiply-accumulate", ylabel="pJ")
+    for axes in panels:
+        axes.set_xticks(range(len(names)), names)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[1].legend(frameon=False, fontsize="small")
     return figure
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from models.card import element_size, headline_rows, percent, reference_elements, write_card
+from models.build import Build
+from models.card import headline_rows, percent, write_card
 from models.card_plots import _scatter, plt
 from models.component import Error
+from models.element_card import element_section, element_size, elements
 from models.fit import Fit
 from models.memory_card import memory_section
 from rtl_gen.components import KINDS
@@ -41,14 +43,31 @@ def test_every_component_has_its_errors_in_the_card(folder: Path, fitted: Fit) -
         assert f"| {' | '.join(row)} |" in card
 
 
-def test_pe_areas_stand_apart_at_one_size(folder: Path) -> None:
+def test_pes_stand_side_by_side_at_one_size(folder: Path) -> None:
     card = (folder / "demo.md").read_text()
-    chosen = reference_elements(sweep(("int8", "lightpe1"), most=27))
-    assert len({tuple(one.parameters.values()) for one in chosen}) == 1
-    table = card.split("## Processing elements")[1].split("##")[0]
-    numbers = [re.findall(r"[\d,]{4,}", line) for line in table.splitlines() if "int8" in line]
-    datapath, scratchpad, total = (int(one.replace(",", "")) for one in numbers[0])
-    assert abs(datapath + scratchpad - total) <= 1
+    chosen = elements(sweep(("int8", "lightpe1"), most=27))
+    assert list(chosen) == [Build()]
+    assert len({tuple(one.parameters.values()) for one in chosen[Build()]}) == 1
+    section = card.split("## Processing elements")[1].split("\n## ")[0]
+    assert "### flipflop, fast, " in section
+    (row,) = [line.split(" | ") for line in section.splitlines() if line.startswith("| int8")]
+    energies = [float(cell) for cell in row[3:7]]
+    assert sum(energies[:3]) == pytest.approx(energies[3], rel=0.01)
+
+
+def test_ratios_and_glitches_are_those_of_the_samples() -> None:
+    samples = sweep(("int16", "int8"), kinds=("pe",), most=1)
+    gated = [replace(one, scratchpads="gated") for one in samples]
+    factors = {"int8": {"datapath": 2.0, "scratchpad": 1.0, "from": "here"}}
+    section = element_section([*samples, *gated], factors)
+    assert section.count("### ") == 2
+    int16, int8 = elements(samples)[Build()]
+    row = next(line for line in section.splitlines() if line.startswith("| int8")).split(" | ")
+    area = sum(int16.area_um2.values()) / sum(int8.area_um2.values())
+    assert row[-2] == f"{area:.2f}x"
+    busy, idle = int8.energy_pj["mac"], int8.energy_pj["idle"]
+    more = sum(busy.values()) + busy["datapath"] - idle["datapath"]
+    assert float(row[7]) == pytest.approx(more, rel=0.01)
 
 
 def test_sizes_are_named_in_their_order_whatever_the_order_of_a_stored_sample() -> None:
@@ -64,7 +83,7 @@ def test_without_a_common_size_each_arithmetic_shows_its_own() -> None:
         for one in samples
         if one.arithmetic == "lightpe1"
     ]
-    assert [one.arithmetic for one in reference_elements([*int8, *other])] == ["int8", "lightpe1"]
+    assert [one.arithmetic for one in elements([*int8, *other])[Build()]] == ["int8", "lightpe1"]
 
 
 def test_every_held_out_sample_is_in_the_pictures(fitted: Fit) -> None:
