@@ -53,6 +53,9 @@ FEATURES: dict[str, Feature] = {
             + d.psum_words * d.accumulator_bits
         ),
     ),
+    "storage_words": Feature(
+        fields=_WORDS, value=lambda d: d.ifmap_words + d.weight_words + d.psum_words
+    ),
     "ifmap_address_bits": Feature(
         fields=("ifmap_words",), value=lambda d: address_bits(d.ifmap_words)
     ),
@@ -82,6 +85,7 @@ FEATURES: dict[str, Feature] = {
     ),
 }
 
+_PADS = ("ifmap", "weight", "psum")
 _STORAGE = ("ifmap_storage_bits", "weight_storage_bits", "psum_storage_bits")
 _ADDRESSES = ("ifmap_address_bits", "weight_address_bits", "psum_address_bits")
 
@@ -91,6 +95,12 @@ SETS: tuple[tuple[str, ...], ...] = (
     ("storage_bits",),
     ("address_bits",),
     ("storage_bits", "address_bits"),
+    # A clock gate, and a place in the selection, for each word.
+    ("storage_words",),
+    ("storage_bits", "storage_words"),
+    # An event of one scratchpad, while the others rest.
+    *((f"{one}_storage_bits",) for one in _PADS),
+    *((f"{one}_storage_bits", f"{one}_address_bits") for one in _PADS),
     _STORAGE,
     _ADDRESSES,
     (*_STORAGE, "address_bits"),
@@ -113,7 +123,7 @@ SETS: tuple[tuple[str, ...], ...] = (
 
 #: Sums of other features. A design is inside the range when what they are summed of is: the
 #: corners of a box whose edges were sampled count as inside.
-SUMS = frozenset({"storage_bits", "address_bits"})
+SUMS = frozenset({"storage_bits", "storage_words", "address_bits"})
 
 #: PE fields do not tell its scratchpads' sizes to the rest of the chip, only their addresses.
 _STORES = frozenset({"pe"})
@@ -125,8 +135,7 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(
         name
         for name, feature in FEATURES.items()
-        if fields.issuperset(feature.fields)
-        and (kind in _STORES or not name.endswith("storage_bits"))
+        if fields.issuperset(feature.fields) and (kind in _STORES or "storage" not in name)
     )
 
 
