@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from models.build import BUILDS, Build
 from models.glitches import EVENT, KIND, PARTS, Factors
 from models.markdown import table
@@ -45,8 +47,11 @@ def elements(samples: Sequence[Sample]) -> dict[Build, list[Sample]]:
 
 
 def _middle(known: Mapping[tuple[int, ...], Sample], among: set[tuple[int, ...]]) -> Sample:
-    ordered = sorted(among or known, key=lambda size: (sum(size), size))
-    return known[ordered[len(ordered) // 2]]
+    """The one nearest the middle of the sizes' ranges, on logarithmic scales."""
+    ordered = sorted(among or known)
+    logs = np.log(np.array(ordered, dtype=np.float64))
+    far = np.square(logs - (logs.min(axis=0) + logs.max(axis=0)) / 2).sum(axis=1)
+    return known[ordered[int(np.argmin(far))]]
 
 
 def element_size(sample: Sample) -> str:
