@@ -89,7 +89,8 @@ def whole_stimulus(
         When Verilator fails, or the RTL takes other than the predicted cycles.
     """
     check(config, layer)
-    workdir = workdir / "rtl"
+    # The model runs in folders of its own.
+    workdir = workdir.absolute() / "rtl"
     workdir.mkdir()
     plan = schedule(config, layer)
     ports = watched_ports(verilog)

@@ -24,16 +24,18 @@ def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.eda
-def test_one_accelerator_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The second run finds all in the store, and says the same."""
+def test_one_accelerator_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second run finds all in the store, whose path is relative, and says the same."""
+    monkeypatch.chdir(tmp_path)
     plan = tmp_path / "plan.yaml"
     plan.write_text(
         "arithmetics: [int2]\nsize: 3\nbus_bits: 64\nmemories:\n"
         "  - {ifmap_words: 4, weight_words: 16, psum_words: 4, buffer_kib: 4,"
         " scratchpads: gated}\n"
     )
-    store = tmp_path / "store"
-    call = ["validate", "--tech", "osu018", "--plan", str(plan), "--store", str(store), "--json"]
+    call = ["validate", "--tech", "osu018", "--plan", "plan.yaml", "--store", "here", "--json"]
     texts = []
     for said in ("0 of 1 accelerators in the store", "1 of 1 accelerators in the store"):
         assert main(call) == 0
