@@ -16,7 +16,7 @@ from rtl_gen.config import INTEGER_FIELDS
 #: Rows of a front that the page shows; front.csv has them all.
 MOST_ROWS = 60
 #: What `short_design` shows.
-DESIGN_LEGEND = "design: PEs, words of the ifmap/weight/psum scratchpads, buffer, bus"
+DESIGN_LEGEND = "design: PEs, words and kind of the ifmap/weight/psum scratchpads, buffer, bus"
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2em auto; padding: 0 1em;
@@ -45,9 +45,9 @@ scratchpad: PE scratchpads for reading and writing, and the logic that fills the
 controller: for carrying words, for summing, keeping and sending them, for running. clock: the clock
 net. leakage: of the whole chip over the whole time. dram: off-chip transfers, at the technology
 file's energy per bit.</li>
-<li><b>Left out.</b> What the host does: pooling, the additions of shortcuts, softmax; glitches in
-the logic (activity is simulated without delays); wires between components, clock tree and
-pads.</li>
+<li><b>Left out.</b> What the host does: pooling, the additions of shortcuts, softmax; wires between
+components, clock tree and pads; glitches anywhere but in the PEs' multiply-accumulates, whose
+energy is multiplied by measured factors.</li>
 <li><b>Accuracy is no objective here.</b> PE types differ in the accuracy a network reaches on
 them, so each type's own front is of interest, not only the overall one.</li>
 </ul>
@@ -182,7 +182,7 @@ def short_design(config: Mapping[str, Any]) -> str:
     """A config on one line, as `DESIGN_LEGEND` tells."""
     return (
         f"{config['rows']}×{config['columns']}, "
-        f"{config['ifmap_words']}/{config['weight_words']}/{config['psum_words']}, "
+        f"{config['ifmap_words']}/{config['weight_words']}/{config['psum_words']} {config['scratchpads']}, "
         f"{config['buffer_kib']} KiB, {config['bus_bits']} bit"
     )
 
