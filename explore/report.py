@@ -182,7 +182,8 @@ def short_design(config: Mapping[str, Any]) -> str:
     """A config on one line, as `DESIGN_LEGEND` tells."""
     return (
         f"{config['rows']}×{config['columns']}, "
-        f"{config['ifmap_words']}/{config['weight_words']}/{config['psum_words']} {config['scratchpads']}, "
+        f"{config['ifmap_words']}/{config['weight_words']}/{config['psum_words']} "
+        f"{config['scratchpads']}, "
         f"{config['buffer_kib']} KiB, {config['bus_bits']} bit"
     )
 
