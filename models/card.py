@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.component import Error
 from models.crossover import crossover, crossover_section
@@ -60,7 +60,7 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         f"Technology {technology.name}, {technology.voltage_v:g} V; off-chip memory "
         f"{technology.dram_pj_per_bit:g} pJ/bit. Fitted to {manifest['samples']} samples; chosen "
         f"by {manifest['folds']}-fold cross-validation, {manifest['repeats']} repetitions, seed "
-        f"{manifest['seed']}.",
+        f"{manifest['seed']}. {_effort(manifest)}",
         "Errors are of held-out samples: neither the coefficients nor the choice of the "
         "polynomial has seen them. Mean (largest) absolute error in percent of the measured "
         "value; power is that of the component's busiest event at the samples' clock, leakage "
@@ -95,6 +95,14 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         "does not see. Predictions are clipped at zero.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _effort(manifest: Mapping[str, Any]) -> str:
+    """How the samples are made, and what they took, where that is known."""
+    if not (minutes := manifest.get("core_minutes")):
+        return ""
+    name = manifest["measured"]["technology"]["name"]
+    return f"Measuring took {minutes:g} minutes of one core (`make models TECH={name}`)."
 
 
 def headline_rows(fit: Fit) -> list[tuple[str, ...]]:

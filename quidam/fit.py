@@ -163,7 +163,12 @@ def _manifest(samples: Sequence[Sample], technology: Technology) -> dict[str, An
         "measured": {key: samples[0].manifest.get(key) for key in keys},
         "clock_ns": sorted({sample.clock_ns for sample in samples}),
         "recipes": sorted({str(sample.manifest.get("recipe")) for sample in samples}),
+        "core_minutes": round(sum(map(_seconds, samples)) / 60, 1),
     }
+
+
+def _seconds(sample: Sample) -> float:
+    return float(sum(sample.manifest.get("seconds", {}).values()))
 
 
 def _write(output: Path, card: Path, result: Fit, samples: Sequence[Sample]) -> list[Path]:
