@@ -1,4 +1,4 @@
-"""The tables of docs/explanation/technologies.md, from the models that ship and what is beside them.
+"""The tables of docs/explanation/technologies.md, from the models that ship and their checks.
 
 python scripts/technologies_table.py
 """
