@@ -18,7 +18,7 @@ from rtl_gen import provenance
 
 SCHEMA = "quidam-validate/1"
 #: Of a table where there is no terminal.
-FILE_WIDTH = 100
+FILE_WIDTH = 130
 #: Quantity -> heading, and how many of its units make one of the heading's.
 HEADINGS = {
     "area_um2": ("area mm²", 1e6),
