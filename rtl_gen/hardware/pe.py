@@ -86,11 +86,12 @@ class ProcessingElement(wiring.Component):
             ifmap.write.eq(self.ifmap_write),
             ifmap.write_address.eq(self.ifmap_write_address),
             ifmap.read_address.eq(self.ifmap_read_address),
-            ifmap.write_data.eq(self.activation),
+            # What passes by for other PEs must not switch the inputs of all words.
+            ifmap.write_data.eq(Mux(self.ifmap_write, self.activation, 0)),
             weight.write.eq(self.weight_write),
             weight.write_address.eq(self.weight_write_address),
             weight.read_address.eq(self.weight_read_address),
-            weight.write_data.eq(self.weight),
+            weight.write_data.eq(Mux(self.weight_write, self.weight, 0)),
         ]
         # Operands hold still when there is no MAC, so that an idle datapath does not switch.
         activation = Signal(config.activation_bits)
@@ -107,7 +108,8 @@ class ProcessingElement(wiring.Component):
             psum.write_data.eq(mac.total),
             mac.addend.eq(Mux(self.first, 0, stored)),
             adder.left.eq(self.psum_in),
-            adder.right.eq(Mux(self.active, stored, 0)),
+            # Sums pass by in every MAC; only a drain adds one.
+            adder.right.eq(Mux(self.active & self.drain, stored, 0)),
         ]
         with m.If(self.drain):
             m.d.sync += self.psum_out.eq(adder.total)
