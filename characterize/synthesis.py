@@ -70,6 +70,7 @@ flatten
 splitnets
 opt_clean -purge
 check -mapped -assert
+{finish}
 tee -q -o flat.json stat -json {liberties}
 write_verilog -noattr -noexpr -nohex -nodec mapped.v
 write_json netlist.json
@@ -107,6 +108,7 @@ def synthesize(
     workdir: Path,
     recipe: str = "fast",
     latch_map: str = "",
+    finish: str = "",
     timeout: float = TIMEOUT_S,
 ) -> Synthesis:
     """Map `verilog` to the cells of a technology.
@@ -119,6 +121,7 @@ def synthesize(
     workdir : existing folder for all files of the run.
     recipe : one of `ABC_SCRIPTS`.
     latch_map : Yosys' techmap of latches (`storage_cells.latch_map`).
+    finish : Yosys commands, run on the flat netlist before it is written.
     timeout : seconds; ABC can hang.
 
     Raises
@@ -138,7 +141,7 @@ def synthesize(
         f"set_driving_cell {technology.driving_cell}\nset_load {technology.output_load_ff:g}\n",
         encoding="utf-8",
     )
-    (workdir / "synthesis.ys").write_text(_script(top, technology, liberty, workdir))
+    (workdir / "synthesis.ys").write_text(_script(top, finish, technology, liberty, workdir))
     log = workdir / "synthesis.log"
     command = tools.yosys_command("synthesis.ys")
     # Yosys keeps a cache of libraries in TMPDIR that nobody clears: with the files of the run.
@@ -169,7 +172,9 @@ def synthesize(
     )
 
 
-def _script(top: str, technology: Technology, liberty: Sequence[Path], workdir: Path) -> str:
+def _script(
+    top: str, finish: str, technology: Technology, liberty: Sequence[Path], workdir: Path
+) -> str:
     names = []
     for number, path in enumerate(liberty):
         # Yosys' scripts have no quoting that holds for every path: short names, in this folder.
@@ -188,6 +193,7 @@ def _script(top: str, technology: Technology, liberty: Sequence[Path], workdir: 
     return RECIPE.format(
         top=top,
         multipliers=MULTIPLIERS,
+        finish=finish,
         latches="techmap -map latches.v",
         # Cells for scratchpads are in the library, but not for ABC to take.
         dont_use=" ".join(

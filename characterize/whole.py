@@ -47,13 +47,9 @@ METHOD = ("whole.py", "whole_power.py", "whole_rtl.py", "accelerator.cpp")
 TIMEOUT_S = 3600.0
 #: Memories out, their pins as ports; clock and reset, which reach them too, are no such pins.
 _PORTS = """\
-read_json netlist.json
 expose -evert -sep . {top}/t:sram_*
 delete {top}/w:*sram*.clk {top}/w:*sram*.rst
-opt_clean -purge
-write_verilog -noattr -noexpr -nohex -nodec ports.v
-write_json ports.json
-"""
+opt_clean -purge"""
 _GATE = re.compile(rf"^module {CLOCK_GATE_NAME} .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 
 
@@ -123,11 +119,11 @@ def measure_whole(
     with tempfile.TemporaryDirectory(prefix="quidam-", dir=scratch) as folder:
         workdir = Path(folder)
         with steps.step("synthesis"):
-            _synthesize(config, verilog, technology, library, liberty, workdir, recipe)
-            netlist = read_netlist(workdir / "ports.json", library)
+            mapped = _synthesize(config, verilog, technology, library, liberty, workdir, recipe)
+            netlist = read_netlist(mapped.json, library)
         with steps.step("timing"):
             timed = timing.analyze(
-                workdir / "ports.v",
+                mapped.verilog,
                 TOP,
                 liberty,
                 technology,
@@ -170,11 +166,11 @@ def _synthesize(
     liberty: Sequence[Path],
     workdir: Path,
     recipe: str,
-) -> None:
-    """Map the accelerator, then turn its memories into ports: `ports.json`, and `ports.v`."""
+) -> synthesis.Synthesis:
+    """Map the accelerator, and turn its memories into ports."""
     storage_cells.check_storage(technology, config.scratchpads)
     gate = storage_cells.clock_gate_verilog(technology, library)
-    synthesis.synthesize(
+    return synthesis.synthesize(
         _GATE.sub(lambda match: f"{gate}\n", black_boxes(verilog)),
         TOP,
         technology=technology,
@@ -182,11 +178,9 @@ def _synthesize(
         workdir=workdir,
         recipe=recipe,
         latch_map=storage_cells.latch_map(technology, library),
+        finish=_PORTS.format(top=TOP),
         timeout=TIMEOUT_S,
     )
-    (workdir / "ports.ys").write_text(_PORTS.format(top=TOP))
-    command = tools.yosys_command("ports.ys")
-    tools.run(command, cwd=workdir, log=workdir / "ports.log", timeout=TIMEOUT_S)
 
 
 def _activity(netlist: Netlist, library: Library, stimulus: Stimulus) -> Activity:
