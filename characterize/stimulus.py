@@ -8,7 +8,7 @@ answers is found by simulating the very component in Amaranth, for the lanes of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from characterize.rtl_simulation import answers
 from characterize.stimulus_layer import Contexts, contexts
 from characterize.trace import Trace
 from rtl_gen.backend.names import port_name
-from rtl_gen.components import MEASURED
+from rtl_gen.components import MEASURED, WITH_SCRATCHPADS
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.hardware.bank import Bank
@@ -131,12 +131,18 @@ def stimulus_for(component: str, config: AcceleratorConfig) -> Stimulus:
     )
 
 
+def _plain(component: str, config: AcceleratorConfig) -> wiring.Component:
+    """The component with flip-flops for words, which are all that Amaranth can simulate."""
+    if component in WITH_SCRATCHPADS:
+        return ProcessingElement(config, storage=FLIPFLOP)
+    return hardware_for(component, config)
+
+
 def _rtl_outputs(component: str, config: AcceleratorConfig, trace: Trace) -> dict[str, Bits]:
-    """Simulate the component for the lanes of `CHECKED`, its scratchpads as plain RTL."""
-    config = replace(config, scratchpads=FLIPFLOP)
+    """Simulate the component for the lanes of `CHECKED`."""
     outputs: dict[str, Bits] = {}
     for lane in CHECKED:
-        for name, bits in answers(hardware_for(component, config), trace.inputs, lane).items():
+        for name, bits in answers(_plain(component, config), trace.inputs, lane).items():
             shifted = bits.astype(np.uint64) << np.uint64(lane)
             outputs[name] = outputs[name] | shifted if name in outputs else shifted
     return outputs

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.bitslice import LANES, held
-from rtl_gen.config import AcceleratorConfig
+from rtl_gen.config import AcceleratorConfig, weight_pass_words
 from rtl_gen.errors import UserError
 from rtl_gen.formats import FloatFormat, Format, IntegerFormat, Values
 from rtl_gen.instructions import PARTS, Pass, pass_instructions
@@ -126,16 +126,16 @@ def stimulus_mapping(config: AcceleratorConfig) -> Mapping:
     So does the schedule share out the scratchpads in most layers. All 64 lanes write, read and
     add in the same cycles.
     """
-    width = LAYER.kernel_width
-    room = min(config.ifmap_words, config.weight_words) // width
+    width, weights = LAYER.kernel_width, int(weight_pass_words(config))
+    room = min(config.ifmap_words, weights) // width
     if room < 1:
         raise UserError(
-            f"ifmap_words and weight_words must be at least {width} to characterize, "
-            f"not {(config.ifmap_words, config.weight_words)!r}"
+            f"ifmap_words and weight_words must be at least {width} to characterize, in macros "
+            f"{2 * width} weights, not {(config.ifmap_words, config.weight_words)!r}"
         )
     filters = min(config.psum_words, LAYER.out_channels)
-    q = max(min(room, LAYER.in_channels, config.weight_words // (filters * width)), 1)
-    p = min(filters, config.weight_words // (q * width))
+    q = max(min(room, LAYER.in_channels, weights // (filters * width)), 1)
+    p = min(filters, weights // (q * width))
     ways = int(lanes(config.bus_bits, config.activation_bits))
     e = max(min(ways - LAYER.kernel_height + 1, config.columns, 4), 1)
     return Mapping(p=p, q=q, r=1, t=1, e=e, f=LAYER.out_width)

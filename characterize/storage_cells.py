@@ -10,7 +10,7 @@ from characterize.boolean import Expression, pins
 from characterize.cells import Cell, Latch, Library
 from characterize.technology import Technology
 from rtl_gen.errors import UserError
-from rtl_gen.storage import CLOCK_GATE_NAME, LATCH
+from rtl_gen.storage import CLOCK_GATE_NAME, LATCH, STORAGES
 
 _GATE = """\
 module {name} (
@@ -74,7 +74,8 @@ def check_storage(technology: Technology, scratchpads: str) -> None:
     """Refuse what the technology has no cells for."""
     if scratchpads == LATCH and technology.latch is None:
         raise UserError(
-            f"scratchpads must be flipflop or gated in {technology.name}, which names no latch, "
+            f"scratchpads must be {', '.join(one for one in STORAGES if one != LATCH)} in "
+            f"{technology.name}, which names no latch, "
             f"not {scratchpads!r}"
         )
 

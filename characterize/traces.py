@@ -57,6 +57,11 @@ def pe_trace(context: Contexts) -> Trace:
     trace.put("psum_address", fields["psum_address"], _bits(config.psum_words), late)
     trace.put("psum_in", _drained(context, context.above), config.accumulator_bits, late)
     trace.constant("active", 1, 1)
+    for number in range(config.weight_macros):
+        # A pass's weights lie in one of the memories; the other one rests.
+        words = held_words(context, "weight", context.row) if number == 0 else np.zeros((0, LANES))
+        port = f"weight_sram_{number}_read_data"
+        trace.put(port, words, config.weight_bits, RESET_CYCLES + 1)
     return trace
 
 
@@ -223,3 +228,23 @@ def lane_of(bits: NDArray[np.uint8], lane: NDArray[np.int64], width: int) -> NDA
     """The bus lane that each stimulus lane listens to: (T, lanes, width)."""
     place = lane[:, None] * width + np.arange(width)
     return np.take_along_axis(bits, place[None], axis=2)
+
+
+def held_words(context: Contexts, name: str, place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Words that one scratchpad gives to the MAC, (T, lanes); each stays until the next."""
+    config, fields = context.config, context.fields
+    bits = {"ifmap": config.activation_bits, "weight": config.weight_bits}[name]
+    group, lane = np.divmod(place, int(lanes(config.bus_bits, bits)))
+    data = lane_of(bus_bits(context, f"load_{name}"), lane, bits).astype(np.int64)
+    words = data @ (np.int64(1) << np.arange(bits, dtype=np.int64))
+    takes = (fields[f"load_{name}"] != 0)[:, None] & (fields[f"{name}_group"][:, None] == group)
+    kept = np.zeros((getattr(config, f"{name}_words"), LANES), dtype=np.int64)
+    found = np.zeros((context.cycles, LANES), dtype=np.int64)
+    for cycle in range(context.cycles):
+        if fields["mac"][cycle]:
+            found[cycle] = kept[fields[f"{name}_read_address"][cycle]]
+        elif cycle:
+            found[cycle] = found[cycle - 1]
+        address = fields[f"{name}_write_address"][cycle]
+        kept[address] = np.where(takes[cycle], words[cycle], kept[address])
+    return found

@@ -31,6 +31,7 @@ from explore.workload import Workload
 from rtl_gen.components import Design
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.layer import Layer
+from rtl_gen.memories import WEIGHT_SRAM
 from rtl_gen.schedule import Schedule, schedule
 
 if TYPE_CHECKING:
@@ -184,8 +185,9 @@ def layer_costs(ppa: Ppa, design: Design, layer: Layer, clock_ns: float | None =
     period = np.maximum(ppa.min_period_ns, 0.0 if clock_ns is None else clock_ns)
     seconds = plan.cycles * period * 1e-9
     energy = _event_energy(ppa, plan)
-    for spent in memory_energy(ppa, plan).values():
-        energy["buffer"] = energy["buffer"] + spent["read"] + spent["write"]
+    for name, spent in memory_energy(ppa, plan).items():
+        part = "scratchpad" if name == WEIGHT_SRAM else "buffer"
+        energy[part] = energy[part] + spent["read"] + spent["write"]
         energy["idle"] = energy["idle"] + spent["idle"]
     energy["leakage"] = np.asarray(ppa.leakage_mw * 1e-3 * seconds)
     beats = sum(plan.words["dram"].values())

@@ -12,6 +12,7 @@ from models.build import BUILDS, Build
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic
+from rtl_gen.storage import MACRO, WEIGHT_MACROS
 
 Integers = NDArray[np.int64]
 
@@ -54,8 +55,13 @@ class Designs:
         return np.full(len(self), self.arithmetic.accumulator_bits, dtype=np.int64)
 
     @property
+    def weight_macros(self) -> Integers:
+        in_macros = np.array([build.scratchpads == MACRO for build in BUILDS])
+        return WEIGHT_MACROS * in_macros[self.build].astype(np.int64)
+
+    @property
     def mac_latency(self) -> Integers:
-        return np.full(len(self), self.arithmetic.mac_latency, dtype=np.int64)
+        return self.arithmetic.mac_latency + (self.weight_macros > 0).astype(np.int64)
 
     @property
     def has_zero(self) -> NDArray[np.bool_]:

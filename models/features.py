@@ -101,6 +101,9 @@ SETS: tuple[tuple[str, ...], ...] = (
     # An event of one scratchpad, while the others rest.
     *((f"{one}_storage_bits",) for one in _PADS),
     *((f"{one}_storage_bits", f"{one}_address_bits") for one in _PADS),
+    # Where macros hold the weights.
+    ("ifmap_storage_bits", "psum_storage_bits"),
+    ("ifmap_storage_bits", "psum_storage_bits", "weight_address_bits"),
     _STORAGE,
     _ADDRESSES,
     (*_STORAGE, "address_bits"),

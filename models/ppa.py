@@ -22,7 +22,7 @@ from models.glitches import PARTS as GLITCHING
 from models.model_file import Contents, read, write
 from rtl_gen.components import KINDS, Design
 from rtl_gen.errors import UserError
-from rtl_gen.memories import memories
+from rtl_gen.memories import WEIGHT_SRAM, memories
 
 #: Models that ship: TRAINED / NAME.json.
 TRAINED = Path(__file__).parent / "trained"
@@ -205,8 +205,10 @@ def _shares(
                 value = metrics[kind].get(f"{quantity}.{one}", 0.0)
                 total = total + KINDS[kind].count(design) * value
         result[share] = total
-    sram_total = sum(chip["count"] * chip[quantity] for chip in chips.values())
-    result["buffer_sram"] = np.asarray(sram_total, dtype=np.float64)
+    result["buffer_sram"] = np.zeros(np.shape(design.rows))
+    for name, chip in chips.items():
+        share = "pe_scratchpad" if name == WEIGHT_SRAM else "buffer_sram"
+        result[share] = result[share] + chip["count"] * chip[quantity]
     return result
 
 

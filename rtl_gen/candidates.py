@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtl_gen.components import Design
-from rtl_gen.config import INTEGER_FIELDS
+from rtl_gen.config import INTEGER_FIELDS, weight_pass_words
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import (
     LETTERS,
@@ -33,7 +33,7 @@ Integers = NDArray[np.int64]
 #: Ways to share out the columns: to e output rows all of them, a half, a third, a quarter.
 _SHARES = (1, 2, 3, 4)
 _BITS = ("activation_bits", "weight_bits", "accumulator_bits")
-_FIELDS = (*INTEGER_FIELDS, *_BITS, "mac_latency", "has_zero")
+_FIELDS = (*INTEGER_FIELDS, *_BITS, "weight_macros", "mac_latency", "has_zero")
 
 
 def flat_table(design: Design) -> tuple[Design, int]:
@@ -75,7 +75,7 @@ def alike(design: Design, count: int, layer: Layer) -> tuple[Integers, Integers]
     for values in (
         *(design.rows, design.columns, design.bus_bits, psums),
         *(design.activation_bits, design.weight_bits, design.accumulator_bits),
-        *(design.mac_latency, design.has_zero),
+        *(design.weight_macros, design.mac_latency, design.has_zero),
         np.minimum(design.ifmap_words, window),
         np.minimum(design.weight_words, window * psums),
         np.minimum(sums, psums * widest(layer)),
@@ -100,7 +100,9 @@ def candidates(design: Design, count: int, layer: Layer) -> tuple[Integers, Mapp
     is there for designs so small that none of these is legal.
     """
     pieces: list[tuple[Integers, Mapping]] = [(np.arange(count), smallest_mapping(layer))]
-    width = _fewest_parts(layer.kernel_width, np.minimum(design.ifmap_words, design.weight_words))
+    width = _fewest_parts(
+        layer.kernel_width, np.minimum(design.ifmap_words, weight_pass_words(design))
+    )
     low = _fewest_parts(layer.kernel_height, design.rows)
     spare = (low != layer.kernel_height) & (design.rows % (layer.kernel_height // low) != 0)
     for height, where in ((low, True), (layer.kernel_height, spare)):
@@ -156,7 +158,7 @@ def _filled(
     seen: list[Integers] = []
     for beside in room:
         for passes_held in (2, 1):
-            weights = design.weight_words // passes_held
+            weights = np.minimum(design.weight_words // passes_held, weight_pass_words(design))
             most = np.minimum(design.ifmap_words // (width + beside), weights // width)
             q = np.maximum(np.minimum(most, channels), 1)
             r = np.minimum(design.rows // height, channels)

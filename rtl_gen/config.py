@@ -12,7 +12,7 @@ from typing import Any
 from rtl_gen.components import Design
 from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic, arithmetic
-from rtl_gen.storage import FLIPFLOP, STORAGES
+from rtl_gen.storage import FLIPFLOP, MACRO, STORAGES, WEIGHT_MACROS
 from rtl_gen.yaml_input import load_mapping
 
 #: Half of the buffer holds input maps, half partial sums: bits of one half of a KiB.
@@ -74,8 +74,14 @@ class AcceleratorConfig:
         return self.arithmetic.accumulator_bits
 
     @property
+    def weight_macros(self) -> int:
+        """Memories in which a PE keeps its weights; 0 where they lie in a scratchpad of words."""
+        return WEIGHT_MACROS if self.scratchpads == MACRO else 0
+
+    @property
     def mac_latency(self) -> int:
-        return self.arithmetic.mac_latency
+        """Cycles of a product after that in which its operands are read; a macro adds one."""
+        return self.arithmetic.mac_latency + (self.weight_macros > 0)
 
     @property
     def has_zero(self) -> bool:
@@ -128,6 +134,11 @@ def _between(name: str, low: int, high: int) -> Rule:
     )
 
 
+def weight_pass_words(design: Design) -> Any:
+    """Words of weights that a pass may have: all of a PE's, or those of one of its macros."""
+    return design.weight_words // (design.weight_macros + (design.weight_macros == 0))
+
+
 def psum_sram_depth(design: Design) -> Any:
     """Words in each of the two partial-sum memories of a column."""
     return design.buffer_kib * HALF_KIB_BITS // (2 * design.columns * design.accumulator_bits)
@@ -138,6 +149,11 @@ RULES: tuple[Rule, ...] = (
     _between("columns", 1, 64),
     _between("ifmap_words", 1, 256),
     _between("weight_words", 1, 2048),
+    Rule(
+        text="weight_words must be even where two macros share them",
+        holds=lambda design: (design.weight_macros == 0) | (design.weight_words % 2 == 0),
+        value=lambda design: design.weight_words,
+    ),
     _between("psum_words", 1, 256),
     _between("buffer_kib", 1, 4096),
     _between("bus_bits", 32, 1024),

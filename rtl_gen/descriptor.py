@@ -6,7 +6,7 @@ one. The format has a version; docs/reference/registers.md tells where each fiel
 
 from __future__ import annotations
 
-from rtl_gen.config import AcceleratorConfig
+from rtl_gen.config import AcceleratorConfig, weight_pass_words
 from rtl_gen.errors import UserError
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Loops, Mapping, check_mapping, is_flat, loops
@@ -77,7 +77,7 @@ def limits(config: AcceleratorConfig) -> dict[str, tuple[int, int]]:
         **dict.fromkeys(("column_taps", "column_sets"), config.columns),
         **dict.fromkeys(("window", "step", "set_channels"), ifmap),
         **dict.fromkeys(("ring_words", "window_words", "step_words"), ifmap),
-        "weight_words": config.weight_words,
+        "weight_words": weight_pass_words(config),
         "weight_groups": -(-config.rows // weight_ways),
         "filters": config.psum_words,
         "sum_words": sums,

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rtl_gen.components import Design
+from rtl_gen.config import weight_pass_words
 from rtl_gen.errors import UserError
 from rtl_gen.layer import Layer
 from rtl_gen.memories import lanes, memories
@@ -190,7 +191,11 @@ def rules(design: Design, layer: Layer, mapping: Mapping) -> tuple[tuple[Any, st
     tile = layer.stride * (1 if is_phased(layer) else mapping.f)
     upper = (
         ("q*S/fold_width must be at most ifmap_words", window, design.ifmap_words),
-        ("p*q*S/fold_width must be at most weight_words", mapping.p * window, design.weight_words),
+        (
+            "p*q*S/fold_width must be at most weight_words, or half of them in macros",
+            mapping.p * window,
+            weight_pass_words(design),
+        ),
         ("p must be at most psum_words", mapping.p, design.psum_words),
         ("r*R/fold_height must be at most rows", mapping.r * height, design.rows),
         ("t*e must be at most columns", mapping.t * mapping.e, design.columns),

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rtl_gen.components import Design
-from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth
+from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth, weight_pass_words
 
 #: Bits of an output's multiplier and of its shift (see `rtl_gen.output_stage`).
 MULTIPLIER_BITS = 16
 SHIFT_BITS = 6
+#: The memory, by its name in `memories`, that belongs to a PE.
+WEIGHT_SRAM = "weight_sram"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +35,9 @@ def lanes(bus_bits: Any, word_bits: Any) -> Any:
 
 
 def memories(design: Design) -> dict[str, Memory]:
-    """All memories but the scratchpads, single-port: the global buffer's two halves, and
-    the output stage's parameters (bias, multiplier and shift of every filter of a group)."""
-    return {
+    """All single-port memories: the global buffer's two halves, the output stage's parameters
+    (bias, multiplier and shift of every filter of a group), and the weights of PEs of macros."""
+    found = {
         "ifmap_sram": Memory(
             depth=design.buffer_kib * HALF_KIB_BITS // design.bus_bits,
             width=design.bus_bits,
@@ -50,3 +54,10 @@ def memories(design: Design) -> dict[str, Memory]:
             count=2 * design.rows**0,
         ),
     }
+    if np.any(design.weight_macros):
+        found[WEIGHT_SRAM] = Memory(
+            depth=weight_pass_words(design),
+            width=design.weight_bits,
+            count=design.weight_macros * design.rows * design.columns,
+        )
+    return found

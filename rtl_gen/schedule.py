@@ -66,8 +66,8 @@ def schedule(
     Parameters
     ----------
     design : an `AcceleratorConfig`, or a table of designs: an object with its integer fields
-        and `activation_bits`, `weight_bits`, `accumulator_bits`, `mac_latency`, `has_zero` as
-        arrays of one shape.
+        and `activation_bits`, `weight_bits`, `accumulator_bits`, `mac_latency`, `has_zero`,
+        `weight_macros` as arrays of one shape.
     mapping : None for the best that `mapper.best_mapping` finds for the objective.
 
     Raises

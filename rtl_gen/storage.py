@@ -1,4 +1,4 @@
-"""How a scratchpad keeps its words: flip-flops, flip-flops with gated clocks, or latches.
+"""How a scratchpad keeps its words: flip-flops, gated or not, latches, or memory macros.
 
 What a scratchpad does, and when, is the same in all; area and power are not. Flip-flops with an
 enable are plain RTL, which Amaranth writes (`hardware/scratchpad.py`). The others need a clock a
@@ -8,15 +8,21 @@ Gated: the word written takes the data at the edge that ends the cycle, its cloc
 that rises. Latches: that edge takes the data into a register and opens the word behind it, until
 the clock falls. Source of the latch scheme: A. Teman et al., "Power, area, and performance
 optimization of standard cell memory arrays through controlled placement", ACM TODAES 21(4), 2016.
+
+Macro: the weights of two passes lie in two single-port memories (`hardware/weight_banks.py`), and
+the other two scratchpads, which are small and read and written in one cycle, are gated.
 """
 
 from __future__ import annotations
 
 from rtl_gen.components import Design
 
-FLIPFLOP, GATED, LATCH = "flipflop", "gated", "latch"
+FLIPFLOP, GATED, LATCH, MACRO = "flipflop", "gated", "latch", "macro"
 #: The ways to build scratchpads, by the names that configs use.
-STORAGES = (FLIPFLOP, GATED, LATCH)
+STORAGES = (FLIPFLOP, GATED, LATCH, MACRO)
+
+#: Memories that hold the weights of a PE of macros: one is read while the other is written.
+WEIGHT_MACROS = 2
 
 #: The one module that a flow must know: it puts a cell of its library into its place.
 CLOCK_GATE_NAME = "clock_gate"
@@ -144,13 +150,20 @@ def storage_modules(design: Design) -> dict[str, str]:
     """Verilog text by module name: all that the scratchpads of a design need beside its own RTL."""
     if design.scratchpads == FLIPFLOP:
         return {}
-    sizes = (
+    sizes = [
         (design.ifmap_words, design.activation_bits),
         (design.weight_words, design.weight_bits),
         (design.psum_words, design.accumulator_bits),
-    )
+    ]
+    if design.scratchpads == MACRO:
+        del sizes[1]
+    storage = word_storage(design.scratchpads)
     modules = {CLOCK_GATE_NAME: CLOCK_GATE}
     for words, bits in sizes:
-        name = storage_name(words, bits, design.scratchpads)
-        modules[name] = storage_module(words, bits, design.scratchpads)
+        modules[storage_name(words, bits, storage)] = storage_module(words, bits, storage)
     return modules
+
+
+def word_storage(scratchpads: str) -> str:
+    """How scratchpads that are no macros keep their words, in a PE whose config says so."""
+    return GATED if scratchpads == MACRO else scratchpads

@@ -9,7 +9,7 @@ import numpy as np
 from rtl_gen.components import Design
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Loops, Mapping, is_flat
-from rtl_gen.memories import lanes, memories
+from rtl_gen.memories import WEIGHT_SRAM, lanes, memories
 
 Words = dict[str, dict[str, Any]]
 
@@ -55,6 +55,11 @@ def words_moved(design: Design, layer: Layer, mapping: Mapping, bound: Loops, le
             "psum_writes": macs * pes,
         },
     }
+    if np.any(design.weight_macros):
+        words[WEIGHT_SRAM] = {
+            name: words["scratchpad"][f"weight_{name}"] * (design.weight_macros > 0)
+            for name in ("reads", "writes")
+        }
     return {
         level: {name: np.asarray(count)[()] for name, count in of_level.items()}
         for level, of_level in words.items()

@@ -8,11 +8,12 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.hardware.instruction import COORDINATE, instruction, late
+from rtl_gen.hardware.memory import SinglePortMemory, memory_name
 from rtl_gen.hardware.node import NetworkNode
 from rtl_gen.hardware.pe import ProcessingElement
 from rtl_gen.hardware.place import copy, place
 from rtl_gen.hardware.row import NetworkRow
-from rtl_gen.memories import lanes
+from rtl_gen.memories import WEIGHT_SRAM, lanes, memories
 
 
 class ProcessingArray(wiring.Component):
@@ -103,4 +104,15 @@ class ProcessingArray(wiring.Component):
             ),
         )
         copy(m, row.late, pe, ("accumulate", "first", "drain", "psum_address"))
+        for number in range(config.weight_macros):
+            self._weight_sram(m, pe, number, f"weight_sram_{i}_{j}_{number}")
         return pe.psum_out
+
+    def _weight_sram(self, m: Module, pe: wiring.PureInterface, number: int, name: str) -> None:
+        """Place one of the memories that hold a PE's weights."""
+        shape = memories(self.config)[WEIGHT_SRAM]
+        depth, width = int(shape.depth), int(shape.width)
+        memory = place(m, SinglePortMemory(depth, width), memory_name(depth, width), name)
+        for port in ("enable", "write", "address", "write_data"):
+            m.d.comb += getattr(memory, port).eq(getattr(pe, f"weight_sram_{number}_{port}"))
+        m.d.comb += getattr(pe, f"weight_sram_{number}_read_data").eq(memory.read_data)

@@ -5,7 +5,7 @@ later, just when the sum of the row above arrives. An instruction has three part
 side: a beat of weights, a beat of inputs, a multiply-accumulate.
 """
 
-from amaranth import unsigned
+from amaranth import Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 from amaranth.utils import bits_for
@@ -19,6 +19,14 @@ COORDINATE = 8
 def address_bits(words: int) -> int:
     """Bits of an address into `words` words; never 0, so that every port exists."""
     return max(int(bits_for(words - 1)), 1)
+
+
+def other_weights(config: AcceleratorConfig, pass_words: Value) -> Value | int:
+    """Where the weights of every other pass begin in the scratchpads, two passes fitting in.
+
+    Right behind the first's `pass_words`; in macros, in the other one: the highest bit tells.
+    """
+    return 1 << (address_bits(config.weight_words) - 1) if config.weight_macros else pass_words
 
 
 def weight_part(config: AcceleratorConfig) -> dict[str, Out]:

@@ -7,15 +7,22 @@ from amaranth.lib.wiring import In, Out
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.hardware.instruction import address_bits
 from rtl_gen.hardware.mac import adder_for, mac_for
+from rtl_gen.hardware.place import copy
 from rtl_gen.hardware.scratchpad import Scratchpad
+from rtl_gen.hardware.weight_banks import WeightBanks, memory_ports
+from rtl_gen.storage import word_storage
 
 
 class ProcessingElement(wiring.Component):
     """One-dimensional convolution: rows of p filters over q channels of a sliding window.
 
+    Parameters
+    ----------
+    storage : how scratchpads that are no macros keep their words; None for what the config says.
+
     Pipeline of one MAC: scratchpads are read in the cycle of `mac`, the product is formed in the
-    L next (L being the arithmetic's `mac_latency`), and in the one after them `accumulate` adds
-    it to a partial sum. One MAC a cycle.
+    L next (L being the config's `mac_latency`), and in the one after them `accumulate` adds
+    it to a partial sum. One MAC a cycle. Of weights in macros the first of the L sees the word.
 
     Members
     -------
@@ -25,6 +32,7 @@ class ProcessingElement(wiring.Component):
     mac : read both operands, at ifmap_read_address and weight_read_address.
     accumulate, first, psum_address : L + 1 cycles later; `first` starts the sum from the product.
     drain : psum_out becomes psum_in plus the sum's old value, at the end of the cycle.
+    weight_sram_* : to the memories that hold the weights, if macros do (`weight_banks`).
     """
 
     active: Signal
@@ -44,8 +52,9 @@ class ProcessingElement(wiring.Component):
     psum_in: Signal
     psum_out: Signal
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(self, config: AcceleratorConfig, storage: str | None = None) -> None:
         self.config = config
+        self.storage = storage or word_storage(config.scratchpads)
         super().__init__(
             {
                 "active": In(1),
@@ -64,6 +73,7 @@ class ProcessingElement(wiring.Component):
                 "psum_address": In(address_bits(config.psum_words)),
                 "psum_in": In(unsigned(config.accumulator_bits)),
                 "psum_out": Out(unsigned(config.accumulator_bits)),
+                **memory_ports(config),
             }
         )
 
@@ -71,13 +81,15 @@ class ProcessingElement(wiring.Component):
         config = self.config
         m = Module()
         m.submodules.ifmap_scratchpad = ifmap = Scratchpad(
-            config.ifmap_words, config.activation_bits, config.scratchpads
+            config.ifmap_words, config.activation_bits, self.storage
         )
-        m.submodules.weight_scratchpad = weight = Scratchpad(
-            config.weight_words, config.weight_bits, config.scratchpads
+        m.submodules.weight_scratchpad = weight = (
+            WeightBanks(config)
+            if config.weight_macros
+            else Scratchpad(config.weight_words, config.weight_bits, self.storage)
         )
         m.submodules.psum_scratchpad = psum = Scratchpad(
-            config.psum_words, config.accumulator_bits, config.scratchpads
+            config.psum_words, config.accumulator_bits, self.storage
         )
         m.submodules.mac_unit = mac = mac_for(config.arithmetic)
         m.submodules.column_adder = adder = adder_for(config.arithmetic)
@@ -96,8 +108,21 @@ class ProcessingElement(wiring.Component):
         # Operands hold still when there is no MAC, so that an idle datapath does not switch.
         activation = Signal(config.activation_bits)
         weight_operand = Signal(config.weight_bits)
-        with m.If(self.mac & self.active):
-            m.d.sync += [activation.eq(ifmap.read_data), weight_operand.eq(weight.read_data)]
+        take, word = self.mac & self.active, ifmap.read_data
+        if isinstance(weight, WeightBanks):
+            ports = memory_ports(config)
+            copy(m, weight, self, tuple(name for name in ports if ports[name].flow == Out))
+            copy(m, self, weight, tuple(name for name in ports if ports[name].flow == In))
+            m.d.comb += weight.read.eq(take)
+            # The weight is there a cycle later; the activation waits for it.
+            waiting = Signal(config.activation_bits)
+            took = Signal()
+            m.d.sync += took.eq(take)
+            with m.If(take):
+                m.d.sync += waiting.eq(ifmap.read_data)
+            take, word = took, waiting
+        with m.If(take):
+            m.d.sync += [activation.eq(word), weight_operand.eq(weight.read_data)]
         m.d.comb += [mac.activation.eq(activation), mac.weight.eq(weight_operand)]
 
         stored = psum.read_data

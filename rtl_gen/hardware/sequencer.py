@@ -11,7 +11,7 @@ from rtl_gen.cycles import BANK_TURNAROUND, settle_cycles
 from rtl_gen.descriptor import FIELDS
 from rtl_gen.hardware.counter import Counter, flags, nested
 from rtl_gen.hardware.ifmap_loader import POSITION, upcoming
-from rtl_gen.hardware.instruction import address_bits, mac_part
+from rtl_gen.hardware.instruction import address_bits, mac_part, other_weights
 
 LAYER = (
     *("strips", "tiles", "filter_groups", "column_folds", "row_folds"),
@@ -292,7 +292,8 @@ class Sequencer(wiring.Component):
             m.d.sync += self.oldest.eq(Mux(used < layer.ring_words, used, used - layer.ring_words))
         with m.If(self.new_pass):
             other = layer.double_weights & ~self.filling & (self.weight_half == 0)
-            m.d.sync += self.weight_half.eq(Mux(other, layer.weight_words, 0))
+            second = other_weights(config, layer.weight_words)
+            m.d.sync += self.weight_half.eq(Mux(other, second, 0))
 
     def _sent(self, m: Module, end: Signal) -> Any:
         """Start the sender, in a group's first pass; returns whether it is done in this slot.

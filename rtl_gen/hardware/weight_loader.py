@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import FIELDS
 from rtl_gen.hardware.counter import Counter, flags, nested
-from rtl_gen.hardware.instruction import address_bits, weight_part
+from rtl_gen.hardware.instruction import address_bits, other_weights, weight_part
 from rtl_gen.memories import MULTIPLIER_BITS, SHIFT_BITS, memories
 
 LAYER = ("weight_words", "weight_groups", "column_sets", "filters", "double_weights")
@@ -115,6 +115,7 @@ class WeightLoader(wiring.Component):
         group, target = Counter("weight_group", 8), Counter("weight_target", 8)
         word = Counter("weight", FIELDS["weight_words"][0])
         last = Signal(name="last_weight")
+        second = other_weights(self.config, layer.weight_words)
         m.d.comb += [
             out.load_weight.eq(1),
             out.weight_data.eq(self.beats.payload),
@@ -135,6 +136,6 @@ class WeightLoader(wiring.Component):
         with m.If(last):
             m.d.sync += [
                 self.weights_done.eq(1),
-                self.half.eq(Mux(layer.double_weights & (self.half == 0), layer.weight_words, 0)),
+                self.half.eq(Mux(layer.double_weights & (self.half == 0), second, 0)),
             ]
         return last

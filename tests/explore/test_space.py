@@ -98,7 +98,7 @@ def test_designs_become_configs() -> None:
     assert isinstance(designs, Designs)
     assert config.arithmetic == designs.arithmetic
     bits = ("activation_bits", "weight_bits", "accumulator_bits")
-    for name in (*INTEGER_FIELDS, *bits, "mac_latency", "has_zero"):
+    for name in (*INTEGER_FIELDS, *bits, "weight_macros", "mac_latency", "has_zero"):
         assert getattr(config, name) == getattr(designs, name)[1]
 
 

@@ -44,6 +44,12 @@ SMALL: dict[str, dict[str, Any]] = {
         **{"rows": 3, "columns": 2, "ifmap_words": 6, "weight_words": 6, "psum_words": 1},
         **{"buffer_kib": 1, "bus_bits": 64, "scratchpads": "latch"},
     },
+    # Weights in macros, and floating point: sums come a cycle later than elsewhere.
+    "macros": {
+        "arithmetic": "fp8_e4m3",
+        **{"rows": 3, "columns": 2, "ifmap_words": 7, "weight_words": 38, "psum_words": 3},
+        **{"buffer_kib": 1, "bus_bits": 64, "scratchpads": "macro"},
+    },
 }
 
 

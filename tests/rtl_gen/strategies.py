@@ -221,7 +221,7 @@ def mapped(
 def table(designs: Sequence[AcceleratorConfig]) -> Any:
     """The designs as a table, one int64 array a field: what the explorer hands to `schedule`."""
     bits = ("activation_bits", "weight_bits", "accumulator_bits")
-    names = (*INTEGER_FIELDS, *bits, "mac_latency", "has_zero")
+    names = (*INTEGER_FIELDS, *bits, "weight_macros", "mac_latency", "has_zero")
     result = SimpleNamespace(
         **{name: np.array([getattr(design, name) for design in designs]) for name in names}
     )

@@ -34,6 +34,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         **{"rows": 4, "columns": 4, "ifmap_words": 8, "weight_words": 32, "psum_words": 4},
         **{"buffer_kib": 1, "bus_bits": 256},
     },
+    "macros": {
+        "arithmetic": "int5a12",
+        **{"rows": 4, "columns": 3, "ifmap_words": 7, "weight_words": 22, "psum_words": 4},
+        **{"buffer_kib": 1, "bus_bits": 64, "scratchpads": "macro"},
+    },
     "float": {
         "arithmetic": "fp32",
         **{"rows": 3, "columns": 3, "ifmap_words": 6, "weight_words": 18, "psum_words": 2},
