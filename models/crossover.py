@@ -1,9 +1,4 @@
-"""From how many words on another way to build a scratchpad takes less.
-
-Compared is the weight scratchpad of a PE: as the builds of a model keep it, and as one SRAM macro
-of the technology's memory model. Components are measured with all three scratchpads of a PE, so
-that of a build is an estimate: its part of the bits they store, of what they take together.
-"""
+"""From how many weight words on another way to build the scratchpads of a PE takes less."""
 
 from __future__ import annotations
 
@@ -11,16 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from characterize.memory import sram
 from models.build import Build
 from models.features import Array
 from models.markdown import table
 from models.ppa import PpaModel
 from rtl_gen.formats import Arithmetic, arithmetic
+from rtl_gen.memories import WEIGHT_SRAM
+from rtl_gen.storage import MACRO, WEIGHT_MACROS
+
+if TYPE_CHECKING:
+    from models.ppa import Ppa
 
 Words = npt.NDArray[np.int64]
 
@@ -30,30 +30,29 @@ PREFERRED = "int8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossover:
-    """What a weight scratchpad takes, by its words.
+    """What the three scratchpads of a PE take, by the words of weights.
 
     Parameters
     ----------
     arithmetic : name.
-    words : every number of words in the range that the PEs of all builds were fitted on.
+    words : every even number of words in the range that the PEs of all builds were fitted on.
     ifmap_words, psum_words : of the other two scratchpads, in the middle of that range.
-    builds : what each line is; None for the macro.
-    area_um2, mac_pj : line -> a value for each of `words`.
-    growth_percent : build -> of area and energy, how much more than its line what all three
-        scratchpads take grows from the fewest words to the most. Only the weight scratchpad
-        grows, so this says how far off the line is.
-    access_ns : of the macro with the fewest words, and the most.
+    builds : what each line is.
+    area_um2, mac_pj : line -> a value for each of `words`: area, and energy of a cycle that
+        multiplies, with the clock net of the whole PE and the read from a macro.
+    scaled : whether macros are scaled from another technology; None where there is no such line.
+    access_ns : of the macros for the fewest words, and the most; None where there is no such line.
     """
 
     arithmetic: str
     words: Words
     ifmap_words: int
     psum_words: int
-    builds: Mapping[str, Build | None]
+    builds: Mapping[str, Build]
     area_um2: Mapping[str, Array]
     mac_pj: Mapping[str, Array]
-    growth_percent: Mapping[str, tuple[float, float]]
-    access_ns: tuple[float, float]
+    scaled: bool | None
+    access_ns: tuple[float, float] | None
 
 
 def crossover(model: PpaModel) -> Crossover | None:
@@ -62,30 +61,34 @@ def crossover(model: PpaModel) -> Crossover | None:
     numbers, builds = arithmetic(name), model.builds(name)
     spans = _spans(model, numbers, builds)
     low, high = spans["weight"]
-    if low >= high:
+    words = np.arange(low + low % 2, high + 1, 2)
+    if len(words) < 2:
         return None
-    words = np.arange(low, high + 1)
     middle = {field: sum(spans[field]) // 2 for field in ("ifmap", "psum")}
-    weights = words * numbers.weight_bits
-    others = middle["ifmap"] * numbers.activation_bits + middle["psum"] * numbers.accumulator_bits
-    part = weights / (weights + others)
-    area, energy, growth = {}, {}, {}
+    lines, area, energy = {}, {}, {}
+    scaled, access = None, None
     for build in builds:
-        whole = _scratchpads(model, numbers, build, words, **middle)
-        area[str(build)], energy[str(build)] = part * whole[0], part * whole[1]
-        growth[str(build)] = _growth(whole[0], part), _growth(whole[1], part)
-    macro = sram(model.contents.technology.memories, words, numbers.weight_bits)
-    label = "SRAM macro (scaled)" if macro["scaled"] else "SRAM macro"
+        ppa = _elements(model, numbers, build, words, **middle)
+        macro = ppa.memories.get(WEIGHT_SRAM)
+        label, spent = str(build), ppa.energy_pj["pe"]["mac"]
+        if macro is not None:
+            scaled = bool(macro["scaled"])
+            access = float(macro["access_ns"][0]), float(macro["access_ns"][-1])
+            label += " (scaled)" if scaled else ""
+        lines[label] = build
+        area[label] = ppa.area_by["pe_scratchpad"]
+        energy[label] = spent["scratchpad"] + spent["clock"]
+        energy[label] = energy[label] + (0.0 if macro is None else macro["read_pj"])
     return Crossover(
         arithmetic=name,
         words=words,
         ifmap_words=middle["ifmap"],
         psum_words=middle["psum"],
-        builds={**{str(build): build for build in builds}, label: None},
-        area_um2={**area, label: macro["area_um2"]},
-        mac_pj={**energy, label: macro["read_pj"]},
-        growth_percent=growth,
-        access_ns=(float(macro["access_ns"][0]), float(macro["access_ns"][-1])),
+        builds=lines,
+        area_um2=area,
+        mac_pj=energy,
+        scaled=scaled,
+        access_ns=access,
     )
 
 
@@ -105,17 +108,11 @@ def _spans(model: PpaModel, numbers: Arithmetic, builds: list[Build]) -> dict[st
     return spans
 
 
-def _growth(whole: Array, part: Array) -> float:
-    line = part * whole
-    return 100 * float((whole[-1] - whole[0]) / (line[-1] - line[0]) - 1)
-
-
-def _scratchpads(
+def _elements(
     model: PpaModel, numbers: Arithmetic, build: Build, words: Words, *, ifmap: int, psum: int
-) -> tuple[Array, Array]:
-    """Area, and energy of a multiply-accumulate, of all three scratchpads of a PE."""
+) -> Ppa:
+    """Single PEs: how large the rest of their accelerators is makes no difference to them."""
     one = np.ones_like(words)
-    # A PE alone: how large the rest of the accelerator is makes no difference to it.
     design = SimpleNamespace(
         rows=one,
         columns=one,
@@ -127,10 +124,9 @@ def _scratchpads(
         activation_bits=numbers.activation_bits * one,
         weight_bits=numbers.weight_bits * one,
         accumulator_bits=numbers.accumulator_bits * one,
+        weight_macros=(WEIGHT_MACROS if build.scratchpads == MACRO else 0) * one,
     )
-    ppa = model.predict(design, numbers.name, build)
-    spent = ppa.energy_pj["pe"]["mac"]
-    return ppa.area_by["pe_scratchpad"], spent["scratchpad"] + spent["clock"]
+    return model.predict(design, numbers.name, build)
 
 
 def crossing(words: Words, lines: Mapping[str, Array], one: str, other: str) -> str:
@@ -144,44 +140,29 @@ def crossing(words: Words, lines: Mapping[str, Array], one: str, other: str) -> 
 
 def crossover_section(found: Crossover, picture: str) -> str:
     """What the model card says: the picture, what it shows, and where its lines cross."""
-    pairs = [
-        (one, other)
-        for one, other in combinations(found.builds, 2)
-        if _comparable(found.builds[one], found.builds[other])
-    ]
     rows = [
         (
             f"{one} / {other}",
             crossing(found.words, found.area_um2, one, other),
             crossing(found.words, found.mac_pj, one, other),
         )
-        for one, other in pairs
+        for one, other in combinations(found.builds, 2)
+        if found.builds[one].recipe == found.builds[other].recipe
     ]
-    macro = next(label for label, build in found.builds.items() if build is None)
-    fastest, slowest = found.access_ns
-    growth = "; ".join(
-        f"{label} {area:+.1f} / {energy:+.1f}"
-        for label, (area, energy) in found.growth_percent.items()
-    )
-    return "\n\n".join(
-        [
-            f"![weight scratchpads]({picture})",
-            f"The weight scratchpad of a PE ({found.arithmetic}, {found.ifmap_words} ifmap and "
-            f"{found.psum_words} psum words). Of a build: what the PE's three scratchpads take "
-            "together (area; energy of a cycle that multiplies, with the clock net of the whole "
-            "PE), times the weight scratchpad's part of the bits they store. Lines of builds "
-            "therefore cross where those of all three scratchpads do.",
-            f"{macro}: one macro of the memory model; its area, and the energy of one read. Fewer "
-            "words than the smallest macro has take that one. Its access time is "
-            f"{fastest:.2g} to {slowest:.2g} ns.",
-            "How far off the lines of builds are: what all three scratchpads take grows with the "
-            "weight words alone, over the range by so much more than the line does (area / energy, "
-            f"percent): {growth}.",
-            table(("lines", "areas cross", "energies of a multiply-accumulate cross"), rows),
-        ]
-    )
-
-
-def _comparable(one: Build | None, other: Build | None) -> bool:
-    """Builds of one recipe, and every build with the macro: more pairs would say little more."""
-    return one is None or other is None or one.recipe == other.recipe
+    parts = [
+        f"![scratchpads of a PE]({picture})",
+        f"The three scratchpads of a PE ({found.arithmetic}, {found.ifmap_words} ifmap and "
+        f"{found.psum_words} psum words) by the words of weights: area, and energy of a cycle that "
+        "multiplies, with the clock net of the whole PE.",
+    ]
+    if found.access_ns is not None:
+        fastest, slowest = found.access_ns
+        scaled = " (scaled)" if found.scaled else ""
+        parts.append(
+            f"Macro: the weights in two single-port SRAM macros{scaled} of half the words, one of "
+            "which is read in such a cycle. Fewer words than the "
+            "smallest macro has take that one: a line without a slope. Their access time is "
+            f"{fastest:.2g} to {slowest:.2g} ns."
+        )
+    parts.append(table(("lines", "areas cross", "energies of a multiply-accumulate cross"), rows))
+    return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""Picture of what a weight scratchpad takes by its words, for the model card."""
+"""Picture of what the scratchpads of a PE take by its weight words, for the model card."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from models.build import Build
 from models.crossover import Crossover
-from rtl_gen.storage import FLIPFLOP, GATED, LATCH
+from rtl_gen.storage import FLIPFLOP, GATED, LATCH, MACRO
 
 #: Okabe and Ito's colours, which colour-blind readers can tell apart; a style a recipe.
-COLOURS = {FLIPFLOP: "#0072B2", GATED: "#D55E00", LATCH: "#009E73"}
+COLOURS = {FLIPFLOP: "#0072B2", GATED: "#D55E00", LATCH: "#009E73", MACRO: "black"}
 STYLES = {"fast": "-", "small": "--"}
 
 
 def draw_crossover(path: Path, found: Crossover) -> Path:
-    """Two panels, area and energy of a multiply-accumulate; a line a build, and the macro's."""
+    """Two panels, area and energy of a multiply-accumulate; a line a build."""
     figure = Figure(figsize=(9, 4.4), layout="constrained")
     panels = figure.subplots(1, 2)
     quantities = (
@@ -39,14 +38,12 @@ def draw_crossover(path: Path, found: Crossover) -> Path:
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
     )
-    figure.suptitle(f"Weight scratchpad of a PE ({found.arithmetic}), by how it is built")
+    figure.suptitle(f"Scratchpads of a PE ({found.arithmetic}), by how they are built")
     # No software version in the file: the same fit gives the same bytes.
     figure.savefig(path, dpi=130, metadata={"Software": None})
     return path
 
 
 def _style(found: Crossover, label: str) -> dict[str, str]:
-    build: Build | None = found.builds[label]
-    if build is None:
-        return {"color": "black", "linestyle": ":"}
+    build = found.builds[label]
     return {"color": COLOURS[build.scratchpads], "linestyle": STYLES[build.recipe]}

@@ -11,6 +11,7 @@ from models.build import BUILDS, Build
 from models.glitches import EVENT, KIND, PARTS, Factors
 from models.markdown import table
 from rtl_gen.components import KINDS
+from rtl_gen.storage import MACRO
 
 if TYPE_CHECKING:
     from characterize.sample import Sample
@@ -71,6 +72,8 @@ def element_section(samples: Sequence[Sample], glitches: Mapping[str, Factors]) 
         alike = len({element_size(one) for one in chosen}) == 1
         size = f", {element_size(chosen[0])} ifmap / weight / psum words" if alike else ""
         parts += [f"### {build}{size}", table(HEAD, _rows(chosen, glitches))]
+        if build.scratchpads == MACRO:
+            parts.append("Without the weights' two macros, which the memory model adds.")
     return "\n\n".join(parts)
 
 

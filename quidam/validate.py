@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from characterize.whole_plan import WholePlan
     from characterize.whole_store import Whole
     from explore.composition import Comparison
+    from models.build import Build
     from models.ppa import PpaModel
 
 DESCRIPTION = """\
@@ -114,12 +115,23 @@ def fitted(name: str | None, technology: Technology, plan: WholePlan) -> PpaMode
         )
         return None
     model = load_model(name or technology.name)
-    if missing := set(plan.arithmetics) - set(model.arithmetics):
+    asked = {f"{one.arithmetic.name} ({_build(one, plan)})": one for one in plan.configs()}
+    if missing := [name for name, one in asked.items() if not _knows(model, one, plan)]:
         print(
-            f"quidam: warning: the model has not been fitted to {', '.join(sorted(missing))}",
+            f"quidam: warning: the model has not been fitted to {', '.join(missing)}",
             file=sys.stderr,
         )
     return model
+
+
+def _build(config: AcceleratorConfig, plan: WholePlan) -> Build:
+    from models.build import Build
+
+    return Build(scratchpads=config.scratchpads, recipe=plan.recipe)
+
+
+def _knows(model: PpaModel, config: AcceleratorConfig, plan: WholePlan) -> bool:
+    return _build(config, plan) in model.builds(config.arithmetic.name)
 
 
 def measured(
@@ -206,7 +218,7 @@ def compared(
     for whole, config, own in zip(wholes, configs, lists, strict=True):
         exact = fit([by_task[str(task)] for task in own], data).model
         ways: dict[str, PpaModel] = {"composed": exact}
-        if model is not None and config.arithmetic.name in model.arithmetics:
+        if model is not None and _knows(model, config, plan):
             ways["fitted"] = model
         found.append(
             Comparison(

@@ -192,7 +192,7 @@ def rules(design: Design, layer: Layer, mapping: Mapping) -> tuple[tuple[Any, st
     upper = (
         ("q*S/fold_width must be at most ifmap_words", window, design.ifmap_words),
         (
-            "p*q*S/fold_width must be at most weight_words, or half of them in macros",
+            "p*q*S/fold_width must be at most weight_words, halved in macros",
             mapping.p * window,
             weight_pass_words(design),
         ),

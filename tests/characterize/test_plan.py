@@ -164,7 +164,10 @@ def node(bus_bits: Any) -> dict[str, Any]:
             "area_percent must be a positive number, not nan",
         ),
         ({"stop": 5}, "stop must be among area_percent, energy_percent, period_percent"),
-        ({"scratchpads": ["sram"]}, "scratchpads must be a list of flipflop, gated, latch, not"),
+        (
+            {"scratchpads": ["sram"]},
+            "scratchpads must be a list of flipflop, gated, latch, macro, not",
+        ),
         ({"scratchpads": ["latch"]}, "which names no latch, not 'latch'"),
         ({"recipes": "fast"}, "recipes must be a list of fast, small, not 'fast'"),
     ],

@@ -160,4 +160,4 @@ def table(name: str, count: int, *, seed: int = 0) -> SimpleNamespace:
     bits = ("activation_bits", "weight_bits", "accumulator_bits")
     for one in bits:
         columns[one] = np.full(count, getattr(numbers, one))
-    return SimpleNamespace(**columns, scratchpads="flipflop")
+    return SimpleNamespace(**columns, scratchpads="flipflop", weight_macros=0)

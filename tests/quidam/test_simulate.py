@@ -217,7 +217,8 @@ EXPECTED = f"mapping must be {', '.join(LETTERS)} once each, as in p=16,q=4, not
             ({"q": 3}, "mapping q*S/fold_width must be at most ifmap_words (8), not 9"),
             (
                 {"p": 17, "q": 2, "fold_width": 3},
-                "mapping p*q*S/fold_width must be at most weight_words (32), not 34",
+                "mapping p*q*S/fold_width must be at most weight_words, halved in macros (32), "
+                "not 34",
             ),
             ({"p": 5}, "mapping p must be at most psum_words (4), not 5"),
             ({"r": 2}, "mapping r*R/fold_height must be at most rows (1), not 2"),

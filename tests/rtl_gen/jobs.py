@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
+import numpy as np
+
 from rtl_gen.config import AcceleratorConfig
 from tests.rtl_gen.engines import Descriptor, Drain, Load, Mac, Parameter, Pass, Send
 
@@ -32,11 +34,23 @@ def passes(layer: Descriptor) -> Iterator[Pass]:
             )
 
 
-def compute(layer: Descriptor, now: Pass, column: int, drains: Pass | None) -> list[Mac]:
+def first_weight(config: AcceleratorConfig, layer: Descriptor, of: Pass) -> int:
+    """Where a pass's weights begin: every other pass lies behind the one before, or, in macros,
+    in the second one, whose addresses begin with a 1."""
+    if not layer["double_weights"] or of.number % 2 == 0:
+        return 0
+    if config.scratchpads == "macro":
+        return int(2 ** np.ceil(np.log2(config.weight_words // 2)))
+    return layer["weight_words"]
+
+
+def compute(
+    config: AcceleratorConfig, layer: Descriptor, now: Pass, column: int, drains: Pass | None
+) -> list[Mac]:
     """The multiply-accumulates of a slot; `drains` is the pass of the column before, if any."""
     q, p, window = layer["set_channels"], layer["filters"], layer["window_words"]
     oldest = (now.number * delivered(layer) + column * layer["step"]) * q
-    half = layer["weight_words"] * (now.number % 2) * layer["double_weights"]
+    half = first_weight(config, layer, now)
     actions = []
     for word, filter_ in product(range(window), range(p)):
         weight = word * p + filter_
@@ -124,11 +138,13 @@ def column_fields(layer: Descriptor, ring_column: int) -> Iterator[dict[str, int
         }
 
 
-def weights(layer: Descriptor, wanted: Pass | None) -> list[Load | Parameter]:
+def weights(
+    config: AcceleratorConfig, layer: Descriptor, wanted: Pass | None
+) -> list[Load | Parameter]:
     """The weights of a pass, if there is one."""
     if wanted is None:
         return []
-    half = layer["weight_words"] * (wanted.number % 2) * layer["double_weights"]
+    half = first_weight(config, layer, wanted)
     sizes = (layer[name] for name in ("weight_words", "column_sets", "weight_groups"))
     return [
         Load(

@@ -72,18 +72,18 @@ def walk(
     yield from [Step(phase="setup")] * config.columns
     jobs, todo = ifmap_jobs(config, layer), passes(layer)
     before, now = None, next(todo)
-    yield from fill(Engine(weights(layer, now)), Engine(next(jobs)), rules)
+    yield from fill(Engine(weights(config, layer, now)), Engine(next(jobs)), rules)
     while True:
         following = next(todo, None)
         loader = Engine(
-            parameters(layer, now) + weights(layer, following),
+            parameters(layer, now) + weights(config, layer, following),
             free=None if layer["double_weights"] else 0,
         )
         for column in range(layer["out_width"]):
             last = column + 1 == layer["out_width"]
             ahead = layer["ahead_window" if last else "ahead_step"] * column_beats(layer)
             yield from slot(
-                Engine(compute(layer, now, column, now if column else before)),
+                Engine(compute(config, layer, now, column, now if column else before)),
                 Engine(next(jobs, []), free=ahead),
                 loader,
                 sender(config, layer, now, column),

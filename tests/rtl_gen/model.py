@@ -41,7 +41,7 @@ class PeArray:
         self.row = row
         shape = (config.rows, config.columns)
         self.ifmap = np.zeros((config.ifmap_words, *shape), np.int64)
-        self.weight = np.zeros((config.weight_words, *shape), np.int64)
+        self.weight = np.zeros((_weight_addresses(config), *shape), np.int64)
         self.psum = np.zeros((config.psum_words, *shape), np.int64)
         self.tags = {"ifmap": np.full_like(self.ifmap, NONE)}
         self.tags["weight"] = np.full_like(self.weight, NONE)
@@ -88,6 +88,13 @@ class PeArray:
         for row, active in zip(self.psum[address], self.active, strict=True):
             sums = added(self.arithmetic, sums, np.where(active, row, 0))
         return sums
+
+
+def _weight_addresses(config: AcceleratorConfig) -> int:
+    """As many as there are weights, or, in two macros, a power of two with a gap in each half."""
+    if config.scratchpads != "macro":
+        return config.weight_words
+    return int(2 ** np.ceil(np.log2(config.weight_words)))
 
 
 def words(beats: Beats, bits: int, signed: bool) -> Array:

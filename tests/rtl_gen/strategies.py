@@ -11,13 +11,20 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from characterize.regression import random_stage
-from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig, legal, psum_sram_depth
+from rtl_gen.config import (
+    INTEGER_FIELDS,
+    AcceleratorConfig,
+    legal,
+    psum_sram_depth,
+    weight_pass_words,
+)
 from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic, FloatFormat, Format, arithmetic
 from rtl_gen.layer import Layer
 from rtl_gen.mapper import best_mapping, check
 from rtl_gen.mapping import Mapping, check_mapping, is_phased, widest
 from rtl_gen.output_stage import OutputStage
+from rtl_gen.storage import FLIPFLOP, MACRO
 
 Value = TypeVar("Value")
 
@@ -55,16 +62,21 @@ def configs(draw: st.DrawFn, arithmetics: Sequence[str] = ARITHMETICS) -> Accele
     """A small config: arrays to 8 x 8, scratchpads that hold a word, a kernel or a few."""
     numbers = arithmetic(draw(st.sampled_from(arithmetics)))
     narrowest = (numbers.accumulator_bits - 1).bit_length()
+    # Gated and latch are as flipflop to all that is drawn for here.
+    scratchpads = draw(st.sampled_from((FLIPFLOP, FLIPFLOP, MACRO)))
     return AcceleratorConfig(
         arithmetic=numbers,
         rows=draw(st.integers(1, 8)),
         columns=draw(st.integers(1, 8)),
         ifmap_words=draw(st.integers(1, 12)),
-        weight_words=draw(st.integers(1, 48)),
+        weight_words=draw(st.integers(1, 24)) * 2
+        if scratchpads == MACRO
+        else draw(st.integers(1, 48)),
         psum_words=draw(st.integers(1, 6)),
         buffer_kib=draw(st.sampled_from((1, 1, 2))),
         # A beat of 512 bits: a buffer of a few words, so that most inputs are streamed again.
         bus_bits=2 ** draw(st.integers(max(narrowest, 5), 9)),
+        scratchpads=scratchpads,
     )
 
 
@@ -178,7 +190,8 @@ def mappings(draw: st.DrawFn, config: AcceleratorConfig, layer: Layer) -> Mappin
     def number(limit: int) -> int:
         return draw(st.integers(1, limit))
 
-    words, sums = min(config.ifmap_words, config.weight_words), 2 * psum_sram_depth(config)
+    weights, sums = int(weight_pass_words(config)), 2 * psum_sram_depth(config)
+    words = min(config.ifmap_words, weights)
     fold_height = parts(layer.kernel_height, config.rows)
     fold_width = parts(layer.kernel_width, words)
     width = layer.kernel_width // fold_width
@@ -186,7 +199,7 @@ def mappings(draw: st.DrawFn, config: AcceleratorConfig, layer: Layer) -> Mappin
     q = number(words // width)
     e = number(config.columns)
     mapping = Mapping(
-        p=number(min(config.psum_words, config.weight_words // (q * width), sums // f)),
+        p=number(min(config.psum_words, weights // (q * width), sums // f)),
         q=q,
         r=number(config.rows * fold_height // layer.kernel_height),
         t=number(config.columns // e),

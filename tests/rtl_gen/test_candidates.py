@@ -61,7 +61,7 @@ def test_a_table_has_the_candidates_of_its_designs(
 #: Field -> sizes, some of them more than any small layer can use.
 SIZES = {
     "ifmap_words": (2, 5, 12, 40, 256),
-    "weight_words": (3, 20, 48, 300, 2048),
+    "weight_words": (4, 20, 48, 300, 2048),
     "psum_words": (1, 3, 6, 20, 256),
     "buffer_kib": (1, 2, 5, 64, 1024),
 }

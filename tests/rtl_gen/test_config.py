@@ -35,6 +35,10 @@ BROKEN = [
     ({"columns": -1}, "columns must be from 1 to 64, not -1"),
     ({"ifmap_words": 257}, "ifmap_words must be from 1 to 256, not 257"),
     ({"weight_words": 2049}, "weight_words must be from 1 to 2048, not 2049"),
+    (
+        {"scratchpads": "macro", "weight_words": 21},
+        "weight_words must be even where two macros share them, not 21",
+    ),
     ({"psum_words": 0}, "psum_words must be from 1 to 256, not 0"),
     ({"buffer_kib": 4097}, "buffer_kib must be from 1 to 4096, not 4097"),
     ({"bus_bits": 16}, "bus_bits must be from 32 to 1024, not 16"),
@@ -54,7 +58,7 @@ BROKEN = [
     ({"rows": None}, "rows must be an integer, not None"),
     (
         {"scratchpads": "latches"},
-        "scratchpads must be one of flipflop, gated, latch, not 'latches'",
+        "scratchpads must be one of flipflop, gated, latch, macro, not 'latches'",
     ),
 ]
 
@@ -109,7 +113,7 @@ def test_a_table_is_legal_row_by_row(data: st.DataObject) -> None:
             max_size=8,
         )
     )
-    numbers = {"activation_bits": 8, "weight_bits": 8, "accumulator_bits": 31}
+    numbers = {"activation_bits": 8, "weight_bits": 8, "accumulator_bits": 31, "weight_macros": 0}
     columns = {name: np.array([max(row[name], 1) for row in rows]) for name in INTEGER_FIELDS}
     found = legal(SimpleNamespace(**columns, **numbers))
     assert found.tolist() == [is_legal({**GOOD, **row}) for row in as_rows(columns)]

@@ -31,11 +31,11 @@ def engine_steps(
     """The members of the instruction in each cycle, by stepping the engines."""
     jobs = islice(ifmap_jobs(config, layer), layer["out_width"])
     rest: list[dict[str, int]] = [{}] * (pause or 0)
-    filters: Sequence[Any] = [*weights(layer, ALONE)]
+    filters: Sequence[Any] = [*weights(config, layer, ALONE)]
     first: Sequence[Any] = next(jobs)
     steps = [*(load.fields for load in filters), *rest, *(load.fields for load in first), *rest]
     for column in range(layer["out_width"]):
-        macs = compute(layer, ALONE, column, ALONE if column else None)
+        macs = compute(config, layer, ALONE, column, ALONE if column else None)
         job: list[Load] = next(jobs, [])
         columns = Engine(job, free=layer["ahead_step"] * column_beats(layer))
         if pause is not None:

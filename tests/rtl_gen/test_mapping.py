@@ -34,7 +34,18 @@ POINT: dict[str, Any] = {"kernel_height": 1, "kernel_width": 1, "padding": 0}
 BROKEN: list[tuple[dict[str, Any], dict[str, Any], dict[str, int], str]] = [
     ({}, {}, {"q": 4}, "q*S/fold_width must be at most ifmap_words (10), not 12"),
     ({}, {}, {"q": 11, "fold_width": 3}, "q*S/fold_width must be at most ifmap_words (10), not 11"),
-    ({}, {}, {"p": 7, "q": 3}, "p*q*S/fold_width must be at most weight_words (60), not 63"),
+    (
+        {},
+        {},
+        {"p": 7, "q": 3},
+        "p*q*S/fold_width must be at most weight_words, halved in macros (60), not 63",
+    ),
+    (
+        {"scratchpads": "macro"},
+        {},
+        {"p": 4, "q": 3},
+        "p*q*S/fold_width must be at most weight_words, halved in macros (30), not 36",
+    ),
     ({}, {}, {"p": 8}, "p must be at most psum_words (7), not 8"),
     ({}, {}, {"r": 2}, "r*R/fold_height must be at most rows (5), not 6"),
     ({}, {}, {"r": 6, "fold_height": 3}, "r*R/fold_height must be at most rows (5), not 6"),
@@ -89,6 +100,7 @@ def test_one_more_of_a_letter_than_fits_is_refused(case: Any) -> None:
     config, layer, mapping = case
     check_mapping(config, layer, mapping)
     sums = 2 * int(memories(config)["psum_sram"].depth)
+    weights = config.weight_words // (2 if config.scratchpads == "macro" else 1)
     for letter in "pqrtef":
         more = replace(mapping, **{letter: getattr(mapping, letter) + 1})
         height = layer.kernel_height // mapping.fold_height
@@ -96,7 +108,7 @@ def test_one_more_of_a_letter_than_fits_is_refused(case: Any) -> None:
         stride = 1 if is_flat(layer) else layer.stride // math.gcd(layer.stride, layer.dilation)
         fits = (
             window <= config.ifmap_words
-            and more.p * window <= config.weight_words
+            and more.p * window <= weights
             and more.p <= config.psum_words
             and more.r * height <= config.rows
             and more.t * more.e <= config.columns

@@ -64,6 +64,9 @@ class Case:
         """Every word that moved is one that the formula counts."""
         words = schedule(self.config, self.layer, self.mapping).words
         places = {(level, name): words[level][name] for level in words for name in words[level]}
+        if self.config.scratchpads == "macro":
+            for name in ("reads", "writes"):
+                model.counts["weight_sram", name] = model.counts["scratchpad", f"weight_{name}"]
         assert set(model.counts) <= set(places)
         assert {place: model.counts[place] for place in places} == places
 

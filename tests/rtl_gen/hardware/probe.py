@@ -57,6 +57,9 @@ def expressions(config: AcceleratorConfig) -> dict[str, str]:
         ],
         "parameter_sram": [f"dut.parameter_sram_{half}" for half in range(2)],
     }
+    if config.scratchpads == "macro":
+        places = [pe.replace("pe_", "weight_sram_") for pe in pes]
+        srams["weight_sram"] = [f"{place}_{number}" for place in places for number in range(2)]
     sender = "dut.collector.sender"
 
     def ones(places: list[str], condition: str) -> str:

@@ -128,7 +128,9 @@ def test_layers_run_as_scheduled(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_layers_reach_what_they_are_for(name: str) -> None:
     for what, reached in REACHED.items():
-        assert any(reached(*case) for case in cases(name)), what
+        # Macros hold the weights of two passes, or there is no mapping.
+        never = (name, what) == ("macros", "weights of one pass")
+        assert any(reached(*case) for case in cases(name)) is not never, what
 
 
 def test_the_probe_counts_all_that_is_scheduled() -> None:
