@@ -23,8 +23,8 @@ from characterize.stimulus_layer import (
     quantized_layer,
 )
 from characterize.trace import RESET_CYCLES
+from characterize.traces import held_words
 from characterize.traces_control import layer_run
-from characterize.traces_mac import _operands as mac_operands
 from rtl_gen.backend.names import port_name
 from rtl_gen.components import MEASURED
 from rtl_gen.config import AcceleratorConfig
@@ -320,7 +320,7 @@ def test_held_values_stay_until_the_next() -> None:
 def test_no_weight_of_a_compared_mac_is_a_filler() -> None:
     """Zeros that fill up a filter group or a channel pass would be multiplied for nothing."""
     context = contexts(component_config("mac", "int16", PE))
-    weights = mac_operands(context, "weight", context.row)
+    weights = held_words(context, "weight", context.row)
     assert (weights[context.fields["mac"] != 0] != 0).mean() > 0.99
 
 
