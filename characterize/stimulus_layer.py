@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.bitslice import LANES, held
-from rtl_gen.config import AcceleratorConfig, weight_pass_words
+from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.formats import FloatFormat, Format, IntegerFormat, Values
 from rtl_gen.instructions import PARTS, Pass, pass_instructions
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Mapping, loops
-from rtl_gen.memories import lanes
+from rtl_gen.memories import lanes, weight_pass_words
 from rtl_gen.output_stage import OutputStage
 from rtl_gen.streams import pack
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtl_gen.components import Design
-from rtl_gen.config import INTEGER_FIELDS, weight_pass_words
+from rtl_gen.config import INTEGER_FIELDS
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import (
     LETTERS,
@@ -27,7 +27,7 @@ from rtl_gen.mapping import (
     phases,
     widest,
 )
-from rtl_gen.memories import memories
+from rtl_gen.memories import memories, weight_pass_words
 
 Integers = NDArray[np.int64]
 #: Ways to share out the columns: to e output rows all of them, a half, a third, a quarter.

@@ -134,11 +134,6 @@ def _between(name: str, low: int, high: int) -> Rule:
     )
 
 
-def weight_pass_words(design: Design) -> Any:
-    """Words of weights that a pass may have: all of a PE's, or those of one of its macros."""
-    return design.weight_words // (design.weight_macros + (design.weight_macros == 0))
-
-
 def psum_sram_depth(design: Design) -> Any:
     """Words in each of the two partial-sum memories of a column."""
     return design.buffer_kib * HALF_KIB_BITS // (2 * design.columns * design.accumulator_bits)

@@ -6,11 +6,11 @@ one. The format has a version; docs/reference/registers.md tells where each fiel
 
 from __future__ import annotations
 
-from rtl_gen.config import AcceleratorConfig, weight_pass_words
+from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.layer import Layer
 from rtl_gen.mapping import Loops, Mapping, check_mapping, is_flat, loops
-from rtl_gen.memories import lanes, memories
+from rtl_gen.memories import lanes, memories, weight_pass_words
 from rtl_gen.output_stage import OutputStage, field_of
 
 #: Version of the descriptor: of the fields, their meaning and their order.

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from rtl_gen.components import Design
-from rtl_gen.config import weight_pass_words
 from rtl_gen.errors import UserError
 from rtl_gen.layer import Layer
-from rtl_gen.memories import lanes, memories
+from rtl_gen.memories import lanes, memories, weight_pass_words
 
 #: Largest number of ifmap rows a strip may span: the tags of the network have 8 bits.
 MAX_TAGS = 256

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rtl_gen.components import Design
-from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth, weight_pass_words
+from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth
 
 #: Bits of an output's multiplier and of its shift (see `rtl_gen.output_stage`).
 MULTIPLIER_BITS = 16
@@ -32,6 +32,11 @@ def lanes(bus_bits: Any, word_bits: Any) -> Any:
     for shift in (1, 2, 4, 8):
         count = count | (count >> shift)
     return count - (count >> 1)
+
+
+def weight_pass_words(design: Design) -> Any:
+    """Words of weights that a pass may have: all of a PE's, or those of one of its macros."""
+    return design.weight_words // (design.weight_macros + (design.weight_macros == 0))
 
 
 def memories(design: Design) -> dict[str, Memory]:

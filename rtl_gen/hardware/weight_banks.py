@@ -4,8 +4,9 @@ from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 
-from rtl_gen.config import AcceleratorConfig, weight_pass_words
+from rtl_gen.config import AcceleratorConfig
 from rtl_gen.hardware.instruction import address_bits
+from rtl_gen.memories import weight_pass_words
 from rtl_gen.storage import WEIGHT_MACROS
 
 

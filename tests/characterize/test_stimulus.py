@@ -280,7 +280,10 @@ def test_scratchpads_that_hold_no_kernel_row_are_refused() -> None:
     small = component_config(
         "pe", ARITHMETIC, {"ifmap_words": 2, "weight_words": 24, "psum_words": 4}
     )
-    message = "ifmap_words and weight_words must be at least 3 to characterize, not (2, 24)"
+    message = (
+        "ifmap_words and weight_words must be at least 3 to characterize, in macros 6 weights, "
+        "not (2, 24)"
+    )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         stimulus_for("pe", small)
 

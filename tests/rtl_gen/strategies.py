@@ -16,13 +16,13 @@ from rtl_gen.config import (
     AcceleratorConfig,
     legal,
     psum_sram_depth,
-    weight_pass_words,
 )
 from rtl_gen.errors import UserError
 from rtl_gen.formats import Arithmetic, FloatFormat, Format, arithmetic
 from rtl_gen.layer import Layer
 from rtl_gen.mapper import best_mapping, check
 from rtl_gen.mapping import Mapping, check_mapping, is_phased, widest
+from rtl_gen.memories import weight_pass_words
 from rtl_gen.output_stage import OutputStage
 from rtl_gen.storage import FLIPFLOP, MACRO
 
