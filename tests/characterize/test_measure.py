@@ -95,6 +95,21 @@ def test_a_pe_is_measured_by_event_and_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.eda
+def test_a_pe_of_macros_is_measured_without_them(tmp_path: Path) -> None:
+    technology, liberty = osu018(tmp_path / "cells")
+    found = []
+    for scratchpads in ("gated", "macro"):
+        one = replace(task("pe"), scratchpads=scratchpads)
+        sample = measure.measure(one, "0" * 64, technology=technology, liberty=liberty)
+        assert isinstance(sample, Sample), sample
+        found.append(sample)
+    gated, macro = found
+    assert macro.area_um2["scratchpad"] < gated.area_um2["scratchpad"]
+    # A register more for the activation, and one that tells when.
+    assert 0 < macro.area_um2["datapath"] - gated.area_um2["datapath"] < 5000
+
+
+@pytest.mark.eda
 @pytest.mark.parametrize("component", [name for name in KINDS if name != "pe"])
 def test_every_component_is_measured(component: str, tmp_path: Path) -> None:
     sample = measured(component, tmp_path)

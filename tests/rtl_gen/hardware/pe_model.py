@@ -23,7 +23,8 @@ class PeModel:
         self.psum = [0] * config.psum_words
         self.operands = (0, 0)
         nothing = self.numbers.accumulator.decode(0)
-        self.products = [nothing] * self.numbers.mac_latency  # the youngest first
+        # The youngest first. A weight from a macro is a cycle late, and so is its product.
+        self.products = [nothing] * config.mac_latency
         self.psum_out = 0
 
     def step(self, now: Instruction) -> None:
