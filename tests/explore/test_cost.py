@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from explore.cost import PARTS, Costs, evaluate, layer_costs, part_of
 from explore.designs import Designs
 from explore.workload import Workload, load_workload
+from models.build import BUILDS
 from rtl_gen.components import KINDS
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig, legal
 from rtl_gen.formats import ARITHMETICS, arithmetic
@@ -44,9 +45,8 @@ def table(seed: int, name: str, count: int) -> Designs:
     }  # fmt: skip
     columns = {field: draw.integers(*ends, count, endpoint=True) for field, ends in ranges.items()}
     columns["bus_bits"] = draw.choice([64, 128], count)
-    designs = Designs(
-        arithmetic=arithmetic(name), build=np.zeros(len(columns["rows"]), np.int64), **columns
-    )
+    build = np.full(count, draw.integers(len(BUILDS)))
+    designs = Designs(arithmetic=arithmetic(name), build=build, **columns)
     return designs.take(legal(designs))
 
 

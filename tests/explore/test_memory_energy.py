@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,18 +34,26 @@ def test_no_memory_is_accessed_more_often_than_there_are_cycles(
         assert (accesses <= plan.cycles * memory.count)[plan.legal].all()
 
 
-def test_reads_writes_and_idling_are_in_their_parts_of_the_costs(model: Any) -> None:
+@pytest.mark.parametrize("scratchpads", ["flipflop", "macro"])
+def test_reads_writes_and_idling_are_in_their_parts_of_the_costs(
+    model: Any, scratchpads: str
+) -> None:
     """Without its memories a design takes less, by just what they took."""
-    ppa, plan = model.predict(CONFIG), schedule(CONFIG, LAYER)
-    spent = memory_energy(ppa, plan).values()
-    whole = layer_costs(ppa, CONFIG, LAYER).energy_by
+    config = replace(CONFIG, scratchpads=scratchpads)
+    ppa, plan = model.predict(config), schedule(config, LAYER)
+    spent = memory_energy(ppa, plan)
+    whole = layer_costs(ppa, config, LAYER).energy_by
     ppa.memories = {}
-    without = layer_costs(ppa, CONFIG, LAYER).energy_by
-    accessed = sum(one["read"] + one["write"] for one in spent)
-    assert whole["buffer"] - without["buffer"] == pytest.approx(accessed)
-    assert whole["idle"] - without["idle"] == pytest.approx(sum(one["idle"] for one in spent))
+    without = layer_costs(ppa, config, LAYER).energy_by
+    accessed = {name: one["read"] + one["write"] for name, one in spent.items()}
+    weights = accessed.pop("weight_sram", 0.0)
+    assert (weights > 0) == (scratchpads == "macro")
+    assert whole["buffer"] - without["buffer"] == pytest.approx(sum(accessed.values()))
+    assert whole["scratchpad"] - without["scratchpad"] == pytest.approx(weights)
+    idle = sum(one["idle"] for one in spent.values())
+    assert whole["idle"] - without["idle"] == pytest.approx(idle)
     changed = {part for part in whole if whole[part] != without[part]}
-    assert changed == {"buffer", "idle"}
+    assert changed - {"scratchpad"} == {"buffer", "idle"}
 
 
 def test_figures_of_a_memory_over_two_layers(model: Any) -> None:
