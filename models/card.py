@@ -89,7 +89,7 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         "## Whole accelerators",
         f"`quidam validate --tech {technology.name}` holds the model against accelerators that "
         f"were synthesized, timed and simulated whole: "
-        f"[errors]({technology.name}-validation/validate.md).",
+        f"`{technology.name}-validation/validate.md` has its errors, once it has run.",
         "## Not in the model",
         "Wires between components and their clock tree, anything that synthesis of one component "
         "does not see. Predictions are clipped at zero.",
