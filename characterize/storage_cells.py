@@ -74,7 +74,7 @@ def check_storage(technology: Technology, scratchpads: str) -> None:
     """Refuse what the technology has no cells for."""
     if scratchpads == LATCH and technology.latch is None:
         raise UserError(
-            f"scratchpads must be {', '.join(one for one in STORAGES if one != LATCH)} in "
+            f"scratchpads must be one of {', '.join(one for one in STORAGES if one != LATCH)} in "
             f"{technology.name}, which names no latch, "
             f"not {scratchpads!r}"
         )

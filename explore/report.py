@@ -104,7 +104,7 @@ def warnings(exploration: Exploration) -> list[str]:
             )
     if exploration.scaled:
         result.append(
-            f"The figures of the buffer memories ({', '.join(exploration.scaled)}) are scaled from "
+            f"The figures of the memories ({', '.join(exploration.scaled)}) are scaled from "
             f"another technology: {exploration.technology} has no memory data of its own."
         )
     return result

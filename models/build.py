@@ -1,7 +1,8 @@
 """Builds: the ways to build one design, each with polynomials of its own.
 
 A build is how the PEs' scratchpads keep their words and how hard synthesis tries for speed. Only a
-PE differs with the first, so that other components are known by the second alone.
+PE differs with the first (and, in macros, a row by ten flip-flops: decision 17), so that other
+components are known by the second alone.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from models.crossover_plot import draw_crossover
 from models.element_card import element_size, elements
 from models.fit import Fit
 from models.validation import Residual
+from rtl_gen.storage import MACRO
 
 if TYPE_CHECKING:
     from characterize.sample import Sample
@@ -127,7 +128,8 @@ def _elements(samples: Sequence[Sample]) -> Any:
             below = [0.0] * len(of_build)
             for colour, part in zip(COLOURS, ("datapath", "scratchpad", "clock"), strict=False):
                 heights = [value.get(part, 0.0) for value in values]
-                label = f"{part}, {build}" if axes is panels[1] else None
+                bare = " without its macros" if build.scratchpads == MACRO else ""
+                label = f"{part}, {build}{bare}" if axes is panels[1] else None
                 style = {"color": colour, "alpha": shade, "width": 0.9 * width}
                 axes.bar(places, heights, bottom=below, label=label, **style)
                 below = [low + more for low, more in zip(below, heights, strict=True)]

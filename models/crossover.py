@@ -160,8 +160,9 @@ def crossover_section(found: Crossover, picture: str) -> str:
         scaled = " (scaled)" if found.scaled else ""
         parts.append(
             f"Macro: the weights in two single-port SRAM macros{scaled} of half the words, one of "
-            "which is read in such a cycle. Fewer words than the "
-            "smallest macro has take that one: a line without a slope. Their access time is "
+            "which is read in such a cycle. Fewer words than the memory model's range has take its "
+            "smallest macro, a corner of that range that none of the macros measured lies in: a "
+            "line without a slope. Their access time is "
             f"{fastest:.2g} to {slowest:.2g} ns."
         )
     parts.append(table(("lines", "areas cross", "energies of a multiply-accumulate cross"), rows))

@@ -71,9 +71,10 @@ def element_section(samples: Sequence[Sample], glitches: Mapping[str, Factors]) 
     for build, chosen in elements(samples).items():
         alike = len({element_size(one) for one in chosen}) == 1
         size = f", {element_size(chosen[0])} ifmap / weight / psum words" if alike else ""
-        parts += [f"### {build}{size}", table(HEAD, _rows(chosen, glitches))]
+        parts.append(f"### {build}{size}")
         if build.scratchpads == MACRO:
             parts.append("Without the weights' two macros, which the memory model adds.")
+        parts.append(table(HEAD, _rows(chosen, glitches)))
     return "\n\n".join(parts)
 
 

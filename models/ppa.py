@@ -23,6 +23,7 @@ from models.model_file import Contents, read, write
 from rtl_gen.components import KINDS, Design
 from rtl_gen.errors import UserError
 from rtl_gen.memories import WEIGHT_SRAM, memories
+from rtl_gen.storage import MACRO
 
 #: Models that ship: TRAINED / NAME.json.
 TRAINED = Path(__file__).parent / "trained"
@@ -44,7 +45,7 @@ class Ppa:
     Parameters
     ----------
     technology : name.
-    area_um2, leakage_mw : of the whole accelerator, buffer memories included.
+    area_um2, leakage_mw : of the whole accelerator, memories included.
     area_by, leakage_by : the same by share (the keys of `SHARES`, and "buffer_sram").
     min_period_ns : the slowest component's, or the slowest memory's access time.
     energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event, what
@@ -103,7 +104,8 @@ class PpaModel:
         Parameters
         ----------
         design : an `AcceleratorConfig`, or an object with its integer fields and
-            `activation_bits`, `weight_bits`, `accumulator_bits` as int64 arrays of one shape.
+            `activation_bits`, `weight_bits`, `accumulator_bits`, `weight_macros` as int64 arrays
+            of one shape.
         arithmetic : name; None for the config's own.
         build : None for the config's own scratchpads, by the first recipe.
 
@@ -124,6 +126,11 @@ class PpaModel:
             raise UserError(
                 f"scratchpads and recipe must be among those that the model of "
                 f"{self.contents.technology.name} was fitted to for {name} ({known_builds}), "
+                f"not {build}"
+            )
+        if np.any((design.weight_macros > 0) != (build.scratchpads == MACRO)):
+            raise UserError(
+                f"build must keep weights as the design does ({design.weight_macros} macros a PE), "
                 f"not {build}"
             )
         shape = np.shape(design.rows)

@@ -191,7 +191,7 @@ def _warnings(result: dict[str, Any]) -> list[str]:
         )
     if result["scaled"]:
         texts.append(
-            f"the figures of the buffer memories ({', '.join(result['scaled'])}) are scaled from "
+            f"the figures of the memories ({', '.join(result['scaled'])}) are scaled from "
             f"another technology: {result['technology']} has no memory data of its own"
         )
     return texts

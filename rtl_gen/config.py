@@ -145,8 +145,11 @@ RULES: tuple[Rule, ...] = (
     _between("ifmap_words", 1, 256),
     _between("weight_words", 1, 2048),
     Rule(
-        text="weight_words must be even where two macros share them",
-        holds=lambda design: (design.weight_macros == 0) | (design.weight_words % 2 == 0),
+        text="weight_words must be even and at least 4 where two macros share them",
+        holds=lambda design: (
+            (design.weight_macros == 0)
+            | ((design.weight_words % 2 == 0) & (design.weight_words >= 4))
+        ),
         value=lambda design: design.weight_words,
     ),
     _between("psum_words", 1, 256),

@@ -90,6 +90,8 @@ def limits(config: AcceleratorConfig) -> dict[str, tuple[int, int]]:
     every = {name: (1, 2 ** FIELDS[name][0] - 1) for name in counts}
     every |= {name: (1, high) for name, high in upper.items()}
     every |= dict.fromkeys(("ahead_window", "ahead_step"), (0, ifmap))
+    if config.weight_macros:
+        every["double_weights"] = (1, 1)  # else a macro would be read and written at once
     return {name: every[name] for name in FIELDS if name in every}
 
 

@@ -1,8 +1,8 @@
 """How a scratchpad keeps its words: flip-flops, gated or not, latches, or memory macros.
 
-What a scratchpad does, and when, is the same in all; area and power are not. Flip-flops with an
-enable are plain RTL, which Amaranth writes (`hardware/scratchpad.py`). The others need a clock a
-word, and are written here as Verilog: a module a size, on the one cell `clock_gate`.
+What a scratchpad of words does, and when, is the same in all; area and power are not. Flip-flops
+with an enable are plain RTL, which Amaranth writes (`hardware/scratchpad.py`). The others need a
+clock a word, and are written here as Verilog: a module a size, on the one cell `clock_gate`.
 
 Gated: the word written takes the data at the edge that ends the cycle, its clock being the only one
 that rises. Latches: that edge takes the data into a register and opens the word behind it, until

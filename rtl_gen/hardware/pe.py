@@ -18,7 +18,8 @@ class ProcessingElement(wiring.Component):
 
     Parameters
     ----------
-    storage : how scratchpads that are no macros keep their words; None for what the config says.
+    storage : how scratchpads that are no macros keep their words, where that is not to be as the
+        config says: Amaranth can simulate flip-flops only.
 
     Pipeline of one MAC: scratchpads are read in the cycle of `mac`, the product is formed in the
     L next (L being the config's `mac_latency`), and in the one after them `accumulate` adds

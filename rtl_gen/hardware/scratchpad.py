@@ -14,7 +14,7 @@ class Scratchpad(wiring.Component):
 
     Parameters
     ----------
-    storage : how the words are kept, one of `storage.STORAGES`. All do the same; Amaranth can
+    storage : how the words are kept: flipflop, gated or latch. All do the same; Amaranth can
         simulate flip-flops only, the others are Verilog modules of `storage.storage_modules`.
 
     Members

@@ -253,6 +253,11 @@ OTHERS: dict[str, dict[str, Any]] = {
         **{"rows": 2, "columns": 3, "ifmap_words": 1, "weight_words": 1, "psum_words": 1},
         **{"bus_bits": 32},
     },
+    "macros": {"scratchpads": "macro", "weight_words": 62},
+    "two weights a macro": {
+        **{"ifmap_words": 12, "weight_words": 4, "psum_words": 12, "buffer_kib": 1},
+        **{"scratchpads": "macro"},
+    },
     "one weight": {"ifmap_words": 12, "weight_words": 2, "psum_words": 12, "buffer_kib": 1},
 }
 

@@ -149,14 +149,16 @@ def test_the_store_gives_back_what_it_got_and_nothing_damaged(tmp_path: Path) ->
 
 
 @pytest.mark.eda
-def test_a_small_accelerator_from_end_to_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scratchpads", ["flipflop", "macro"])
+def test_a_small_accelerator_from_end_to_end(tmp_path: Path, scratchpads: str) -> None:
     """The PEs, idle, take to the last digit what a PE measured alone takes, times their number."""
     technology, liberty = osu018(tmp_path)
-    found = measure_whole(CONFIG, technology=technology, liberty=liberty, layer=LAYER)
-    assert found.id == whole_id(CONFIG, technology, technology.clock_ns, "fast", LAYER)
-    assert found.id != whole_id(CONFIG, technology, technology.clock_ns, "fast")
+    config = replace(CONFIG, scratchpads=scratchpads)
+    found = measure_whole(config, technology=technology, liberty=liberty, layer=LAYER)
+    assert found.id == whole_id(config, technology, technology.clock_ns, "fast", LAYER)
+    assert found.id != whole_id(config, technology, technology.clock_ns, "fast")
     assert from_json(to_json(found)) == found
-    tasks = {one.component: one for one in components_of(CONFIG, technology, 10.0, "fast")}
+    tasks = {one.component: one for one in components_of(config, technology, 10.0, "fast")}
     alone = measure(
         tasks["pe"], sample_id(tasks["pe"], technology), technology=technology, liberty=liberty
     )

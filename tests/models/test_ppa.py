@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from characterize.memory import sram
+from models.build import Build
 from models.features import features
 from models.fit import Fit, fit
 from models.ppa import PpaModel, load_model
@@ -27,7 +30,7 @@ def model(fitted: Fit) -> PpaModel:
     return fitted.model
 
 
-def config(**changes: int) -> AcceleratorConfig:
+def config(**changes: Any) -> AcceleratorConfig:
     middle = {name: values[1] for name, values in GRID.items()}
     return AcceleratorConfig.from_mapping({"arithmetic": "int8", **middle, **changes})
 
@@ -92,6 +95,26 @@ def test_the_whole_is_the_sum_that_the_law_says() -> None:
     assert ppa.memories["psum_sram"]["scaled"] is True
     assert ppa.dram_pj_per_bit == TECHNOLOGY.dram_pj_per_bit
     assert ppa.technology == "synthetic"
+
+
+def test_macros_of_pes_count_once_and_as_their_scratchpads(model: PpaModel) -> None:
+    """Samples of the same PEs under another name: what is new are the memories, by hand."""
+    samples = [replace(one, scratchpads="macro") for one in sweep() if one.component == "pe"]
+    both = fit([*sweep(), *samples], TECHNOLOGY, repeats=1).model
+    plain, macros = (both.predict(config(scratchpads=one)) for one in ("flipflop", "macro"))
+    memory = sram(MEMORIES, 48, 8)
+    for quantity in ("area", "leakage"):
+        name = {"area": "area_um2", "leakage": "leakage_mw"}[quantity]
+        without, found = (getattr(one, f"{quantity}_by") for one in (plain, macros))
+        more = {share: float(found[share] - without[share]) for share in found}
+        expected = 2 * 64 * float(memory[name])
+        assert more == pytest.approx({**dict.fromkeys(more, 0.0), "pe_scratchpad": expected})
+        total = getattr(macros, name) - getattr(plain, name)
+        assert float(total) == pytest.approx(expected)
+    assert int(macros.memories["weight_sram"]["count"]) == 2 * 64
+    assert float(macros.min_period_ns) >= float(memory["access_ns"])
+    with pytest.raises(UserError, match="build must keep weights as the design does"):
+        both.predict(config(), build=Build(scratchpads="macro"))
 
 
 def test_every_event_of_every_kind_has_an_energy(model: PpaModel) -> None:

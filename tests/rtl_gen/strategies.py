@@ -69,7 +69,7 @@ def configs(draw: st.DrawFn, arithmetics: Sequence[str] = ARITHMETICS) -> Accele
         rows=draw(st.integers(1, 8)),
         columns=draw(st.integers(1, 8)),
         ifmap_words=draw(st.integers(1, 12)),
-        weight_words=draw(st.integers(1, 24)) * 2
+        weight_words=draw(st.integers(2, 24)) * 2
         if scratchpads == MACRO
         else draw(st.integers(1, 48)),
         psum_words=draw(st.integers(1, 6)),

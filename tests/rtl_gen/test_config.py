@@ -37,7 +37,11 @@ BROKEN = [
     ({"weight_words": 2049}, "weight_words must be from 1 to 2048, not 2049"),
     (
         {"scratchpads": "macro", "weight_words": 21},
-        "weight_words must be even where two macros share them, not 21",
+        "weight_words must be even and at least 4 where two macros share them, not 21",
+    ),
+    (
+        {"scratchpads": "macro", "weight_words": 2},
+        "weight_words must be even and at least 4 where two macros share them, not 2",
     ),
     ({"psum_words": 0}, "psum_words must be from 1 to 256, not 0"),
     ({"buffer_kib": 4097}, "buffer_kib must be from 1 to 4096, not 4097"),

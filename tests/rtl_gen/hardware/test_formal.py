@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,20 @@ LAYER = Layer(
 )
 
 
-def descriptors(count: int) -> list[dict[str, int]]:
-    layers = random_layers(CONFIG, count, seed=11)
+#: Two short passes: the weights of the second are written from cycle 9 on, while the first is used.
+PASSES = Layer(name="passes", kind="conv", in_channels=12, out_channels=1)
+#: Halves of odd size.
+MACROS = replace(CONFIG, weight_words=14, scratchpads="macro")
+
+
+def descriptors(count: int, config: AcceleratorConfig = CONFIG) -> list[dict[str, int]]:
+    layers = random_layers(config, count, seed=11)
     return [
         descriptor(
-            CONFIG,
+            config,
             layer,
-            schedule(CONFIG, layer).mapping,
-            random_stage(CONFIG.arithmetic, layer, seed=1),
+            schedule(config, layer).mapping,
+            random_stage(config.arithmetic, layer, seed=1),
         )
         for layer in layers
     ]
@@ -115,6 +122,33 @@ def test_addresses_stay_in_bounds_far_into_a_layer(tmp_path: Path) -> None:
     plan = schedule(CONFIG, LAYER)
     fields = descriptor(CONFIG, LAYER, plan.mapping)
     prove(Controller(CONFIG), in_bounds, layers=[fields], depth=20, folder=tmp_path)
+
+
+def macros_apart(m: Module, controller: Any) -> None:
+    """No macro is read and written in one cycle, nor beyond its words."""
+    issue = controller.issue
+    read, write = issue.weight_read_address, issue.weight_write_address
+    rule(m, ~(issue.mac & issue.load_weight) | (read[-1] != write[-1]))
+    rule(m, ~issue.mac | (read[:-1] < MACROS.weight_words // 2))
+    rule(m, ~issue.load_weight | (write[:-1] < MACROS.weight_words // 2))
+
+
+def test_macros_are_read_and_written_apart_at_the_beginning_of_any_layer(tmp_path: Path) -> None:
+    layers = descriptors(40, MACROS)
+    prove(Controller(MACROS), macros_apart, layers=layers, depth=12, folder=tmp_path)
+
+
+def test_macros_are_read_and_written_apart_in_the_second_pass(tmp_path: Path) -> None:
+    fields = descriptor(MACROS, PASSES, schedule(MACROS, PASSES).mapping)
+    prove(Controller(MACROS), macros_apart, layers=[fields], depth=16, folder=tmp_path)
+
+
+def test_one_macro_for_all_weights_is_found(tmp_path: Path) -> None:
+    """A descriptor that the hardware's own check would refuse: weights without a second half."""
+    fields = descriptor(MACROS, PASSES, schedule(MACROS, PASSES).mapping)
+    layers = [{**fields, "double_weights": 0}]
+    with pytest.raises(AssertionError, match="a rule can be broken"):
+        prove(Controller(MACROS), macros_apart, layers=layers, depth=16, folder=tmp_path)
 
 
 def test_an_address_out_of_bounds_is_found(tmp_path: Path) -> None:
