@@ -11,6 +11,7 @@ import pytest
 import explore.space
 from explore.designs import Designs
 from explore.space import Space, load_space, space_from_mapping
+from models.ppa import load_model
 from rtl_gen.config import INTEGER_FIELDS, AcceleratorConfig
 from rtl_gen.errors import UserError
 from rtl_gen.formats import ARITHMETICS
@@ -153,3 +154,12 @@ def test_the_demo_space_is_large_enough() -> None:
     space = load_space(REPOSITORY / "examples" / "spaces" / "demo.yaml")
     assert tuple(one.name for one in space.arithmetics) == ARITHMETICS
     assert len(rows(space)[0]) >= 20_000
+
+
+def test_the_model_of_the_demo_knows_all_that_its_space_tries() -> None:
+    space, model = (
+        load_space(REPOSITORY / "examples" / "spaces" / "demo.yaml"),
+        load_model("osu018"),
+    )
+    for one in space.arithmetics:
+        assert set(space.builds) <= set(model.builds(one.name))
