@@ -75,8 +75,7 @@ def check_storage(technology: Technology, scratchpads: str) -> None:
     if scratchpads == LATCH and technology.latch is None:
         raise UserError(
             f"scratchpads must be one of {', '.join(one for one in STORAGES if one != LATCH)} in "
-            f"{technology.name}, which names no latch, "
-            f"not {scratchpads!r}"
+            f"{technology.name}, which names no latch, not {scratchpads!r}"
         )
 
 

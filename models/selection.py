@@ -20,6 +20,9 @@ from models.validation import magnitude
 
 Indices = npt.NDArray[np.intp]
 
+#: Relative errors below this are rounding: which polynomial has the least of it tells nothing.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -160,7 +163,8 @@ def _choose(plan: Plan, values: Array, weights: Array) -> int:
         means.append(errors.mean())
         spreads.append(errors.std(ddof=1) / np.sqrt(len(errors)))
     best = int(np.argmin(means))
-    within = [i for i, mean in enumerate(means) if mean <= means[best] + spreads[best]]
+    most = max(means[best] + spreads[best], ROUNDING)
+    within = [i for i, mean in enumerate(means) if mean <= most]
     terms = [plan.candidates[i].matrix.shape[1] for i in within]
     # Of those with the fewest terms the best: no order of equals decides.
     simplest = [i for i, count in zip(within, terms, strict=True) if count == min(terms)]

@@ -150,13 +150,12 @@ def storage_modules(design: Design) -> dict[str, str]:
     """Verilog text by module name: all that the scratchpads of a design need beside its own RTL."""
     if design.scratchpads == FLIPFLOP:
         return {}
-    sizes = [
+    weights = () if design.scratchpads == MACRO else ((design.weight_words, design.weight_bits),)
+    sizes = (
         (design.ifmap_words, design.activation_bits),
-        (design.weight_words, design.weight_bits),
+        *weights,
         (design.psum_words, design.accumulator_bits),
-    ]
-    if design.scratchpads == MACRO:
-        del sizes[1]
+    )
     storage = word_storage(design.scratchpads)
     modules = {CLOCK_GATE_NAME: CLOCK_GATE}
     for words, bits in sizes:

@@ -38,7 +38,7 @@ from rtl_gen.storage import storage_modules
 RESET = (
     "//",
     "// One clock, clk. rst is synchronous and active high: hold it for a cycle or more. It sets",
-    "// all state that decides what happens next; words of memories and scratchpads, and operands",
+    "// all state that decides what happens next; words of memories and scratchpads, and products",
     "// on their way to a sum, have no reset and are not used before they are written.",
 )
 

@@ -16,14 +16,14 @@ from rtl_gen.storage import word_storage
 class ProcessingElement(wiring.Component):
     """One-dimensional convolution: rows of p filters over q channels of a sliding window.
 
+    Pipeline of one MAC: scratchpads are read in the cycle of `mac`, the product is formed in the
+    L next (L being the config's `mac_latency`), and in the one after them `accumulate` adds
+    it to a partial sum. One MAC a cycle. Of weights in macros the first of the L sees the word.
+
     Parameters
     ----------
     storage : how scratchpads that are no macros keep their words, where that is not to be as the
         config says: Amaranth can simulate flip-flops only.
-
-    Pipeline of one MAC: scratchpads are read in the cycle of `mac`, the product is formed in the
-    L next (L being the config's `mac_latency`), and in the one after them `accumulate` adds
-    it to a partial sum. One MAC a cycle. Of weights in macros the first of the L sees the word.
 
     Members
     -------
@@ -106,7 +106,30 @@ class ProcessingElement(wiring.Component):
             weight.read_address.eq(self.weight_read_address),
             weight.write_data.eq(Mux(self.weight_write, self.weight, 0)),
         ]
-        # Operands hold still when there is no MAC, so that an idle datapath does not switch.
+        activation, weight_operand = self._operands(m, ifmap, weight)
+        m.d.comb += [mac.activation.eq(activation), mac.weight.eq(weight_operand)]
+
+        stored = psum.read_data
+        m.d.comb += [
+            psum.write_address.eq(self.psum_address),
+            psum.read_address.eq(self.psum_address),
+            psum.write.eq(self.accumulate & self.active),
+            psum.write_data.eq(mac.total),
+            mac.addend.eq(Mux(self.first, 0, stored)),
+            adder.left.eq(self.psum_in),
+            # Sums pass by in every MAC; only a drain adds one.
+            adder.right.eq(Mux(self.active & self.drain, stored, 0)),
+        ]
+        with m.If(self.drain):
+            m.d.sync += self.psum_out.eq(adder.total)
+        return m
+
+    def _operands(
+        self, m: Module, ifmap: Scratchpad, weight: Scratchpad | WeightBanks
+    ) -> tuple[Signal, Signal]:
+        """The words that the MAC multiplies; they hold still when there is none, so that an idle
+        datapath does not switch."""
+        config = self.config
         activation = Signal(config.activation_bits)
         weight_operand = Signal(config.weight_bits)
         take, word = self.mac & self.active, ifmap.read_data
@@ -124,19 +147,4 @@ class ProcessingElement(wiring.Component):
             take, word = took, waiting
         with m.If(take):
             m.d.sync += [activation.eq(word), weight_operand.eq(weight.read_data)]
-        m.d.comb += [mac.activation.eq(activation), mac.weight.eq(weight_operand)]
-
-        stored = psum.read_data
-        m.d.comb += [
-            psum.write_address.eq(self.psum_address),
-            psum.read_address.eq(self.psum_address),
-            psum.write.eq(self.accumulate & self.active),
-            psum.write_data.eq(mac.total),
-            mac.addend.eq(Mux(self.first, 0, stored)),
-            adder.left.eq(self.psum_in),
-            # Sums pass by in every MAC; only a drain adds one.
-            adder.right.eq(Mux(self.active & self.drain, stored, 0)),
-        ]
-        with m.If(self.drain):
-            m.d.sync += self.psum_out.eq(adder.total)
-        return m
+        return activation, weight_operand
