@@ -157,7 +157,10 @@ def from_json(text: str, kind: type[T]) -> T:
 def _check_numbers(content: Mapping[str, Any]) -> None:
     kind = MEASURED[content["component"]]
     if set(content["parameters"]) != set(kind.fields):
-        raise ValueError(f"parameters must be {kind.fields}")
+        raise ValueError(
+            f"parameters of {content['component']} must be {', '.join(kind.fields)}, "
+            f"not {', '.join(content['parameters'])}"
+        )
     if set(content["energy_pj"]) != set(kind.events):
         raise ValueError(f"events must be {kind.events}")
     values = [content["min_period_ns"], content["clock_ns"], content["cells"]]

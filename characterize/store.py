@@ -57,12 +57,20 @@ class Store:
     def why(self, path: Path) -> str:
         """What is wrong with one of `damaged`, as the end of a sentence about it."""
         try:
-            schema = json.loads(path.read_text(encoding="utf-8"))["schema"]
+            text = path.read_text(encoding="utf-8")
+            schema = json.loads(text)["schema"]
         except (OSError, ValueError, TypeError, KeyError):
             return "is damaged"
-        if schema == SCHEMA:
-            return "is damaged"
-        return f"was written by another version of quidam ({schema!r}, this one has {SCHEMA!r})"
+        if schema != SCHEMA:
+            return f"was written by another version of quidam ({schema!r}, this one has {SCHEMA!r})"
+        try:
+            if path.parent.name == "samples":
+                from_json(text, Sample)
+            else:
+                from_json(text, Failure)
+        except (ValueError, TypeError, AttributeError) as error:
+            return f"does not hold what it should: {error}"
+        return "is damaged"
 
     def put(self, result: Sample | Failure) -> Path:
         """Keep a result; a sample takes the place of a failure of the same id, and back."""

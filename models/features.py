@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rtl_gen.beats import weight_beat_bits
 from rtl_gen.components import KINDS, Design
 from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth
 
@@ -72,6 +73,7 @@ FEATURES: dict[str, Feature] = {
         ),
     ),
     "bus_bits": Feature(fields=("bus_bits",), value=lambda d: d.bus_bits),
+    "weight_beat_bits": Feature(fields=("rows", "bus_bits"), value=weight_beat_bits),
     "bus_address_bits": Feature(fields=("bus_bits",), value=lambda d: address_bits(d.bus_bits)),
     "columns": Feature(fields=("columns",), value=lambda d: d.columns),
     "column_address_bits": Feature(fields=("columns",), value=lambda d: address_bits(d.columns)),
@@ -112,6 +114,11 @@ SETS: tuple[tuple[str, ...], ...] = (
     ("bus_address_bits",),
     ("bus_bits", "address_bits"),
     ("bus_bits", *_ADDRESSES),
+    # A beat of inputs and one of weights, in the registers of a row.
+    ("weight_beat_bits",),
+    ("bus_bits", "weight_beat_bits"),
+    ("bus_bits", "weight_beat_bits", "address_bits"),
+    ("bus_bits", "weight_beat_bits", *_ADDRESSES),
     ("columns",),
     ("sum_bits",),
     ("psum_depth_bits",),
@@ -123,6 +130,9 @@ SETS: tuple[tuple[str, ...], ...] = (
     ("bus_bits", "ifmap_depth_bits"),
     ("bus_bits", "ifmap_depth_bits", "address_bits"),
 )
+
+#: Features with paths of their own: a clock period may be the longest of these, a line in each.
+PATHS = (_STORAGE, _ADDRESSES)
 
 #: Sums of other features. A design is inside the range when what they are summed of is: the
 #: corners of a box whose edges were sampled count as inside.

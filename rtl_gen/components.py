@@ -44,7 +44,7 @@ KINDS: dict[str, Kind] = {
         count=lambda design: design.rows * design.columns,
     ),
     "row": Kind(
-        fields=("bus_bits", "ifmap_words", "weight_words", "psum_words"),
+        fields=("rows", "bus_bits", "ifmap_words", "weight_words", "psum_words"),
         events=("ifmap_beat", "weight_beat", "mac", "idle"),
         count=lambda design: design.rows,
     ),

@@ -4,6 +4,7 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_gen.beats import weight_beat_bits
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.hardware.instruction import (
     COORDINATE,
@@ -42,6 +43,8 @@ class NetworkRow(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        #: Bits of a beat of weights that are kept: no row reads a lane beyond the array's last one.
+        self._weights = slice(int(weight_beat_bits(config)))
         super().__init__(
             {
                 "above": In(instruction(config)),
@@ -71,7 +74,8 @@ class NetworkRow(wiring.Component):
             with m.If(strobe):
                 for name in part:
                     if name not in ("load_weight", "load_ifmap", "mac", "drain"):
-                        m.d.sync += getattr(here, name).eq(getattr(above, name))
+                        kept = self._weights if name == "weight_data" else slice(None)
+                        m.d.sync += getattr(here, name)[kept].eq(getattr(above, name)[kept])
 
         # A cycle to read the operands, then those of the MAC.
         stages = [

@@ -19,7 +19,7 @@ from rtl_gen.components import KINDS
 from rtl_gen.verilog import module_verilog
 from tests.characterize.osu018 import osu018
 
-PARAMETERS = {"ifmap_words": 12, "weight_words": 96, "psum_words": 16, "bus_bits": 64}
+PARAMETERS = {"rows": 12, "ifmap_words": 12, "weight_words": 96, "psum_words": 16, "bus_bits": 64}
 #: Of each component, what its other events are made of, and how far off their sum may be. A row's
 #: strobe of inputs is high for one beat or for many: the enables it drives differ. What is in a
 #: pipeline still when an event's cycle is over counts in none of them here.

@@ -39,7 +39,7 @@ ARITHMETIC = "int8"
 #: Scratchpads of two channels, and a buffer that the stimulus fits in.
 PARAMETERS = {
     **{"ifmap_words": 6, "weight_words": 24, "psum_words": 4},
-    **{"buffer_kib": 8, "bus_bits": 64, "columns": 4},
+    **{"buffer_kib": 8, "bus_bits": 64, "rows": 12, "columns": 4},
 }
 
 

@@ -127,7 +127,10 @@ def test_what_another_version_wrote_is_named_and_set_aside(tmp_path: Path) -> No
     path = store.put(sample())
     other = store.put(sample(OTHER))
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": "quidam-sample/0"}))
-    other.write_text(other.read_text()[:99])
+    form = json.loads(other.read_text())
+    other.write_text(json.dumps({**form, "parameters": {"bus_bits": 64}}))
+    assert store.why(other).startswith("does not hold what it should: parameters of pe")
+    other.write_text(json.dumps(form)[:99])
     told = f"was written by another version of quidam ('quidam-sample/0', this one has {SCHEMA!r})"
     assert store.why(path) == told
     assert store.why(other) == "is damaged"

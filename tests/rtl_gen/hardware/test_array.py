@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.lib import wiring
+from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
 from rtl_gen.config import AcceleratorConfig
@@ -80,6 +81,36 @@ def test_a_pass_gives_its_golden_sums(name: str, tmp_path: Path) -> None:
         # have been read and multiplied.
         issued = np.flatnonzero(one.instructions().fields["drain"]) + start + SETTLE
         assert drained.tolist() == (issued + config.rows + 1 + config.mac_latency).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "kept"),
+    [("int8", 1, 8), ("int8", 5, 40), ("int8", 8, 64), ("int8", 20, 64), ("int6", 20, 48)],
+)
+def test_a_row_keeps_the_weights_of_rows_that_there_are(name: str, rows: int, kept: int) -> None:
+    """A beat has 8 lanes here: what no row reads is no register of any."""
+    sizes = {"ifmap_words": 6, "weight_words": 18, "psum_words": 3}
+    config = AcceleratorConfig.from_mapping(
+        {"arithmetic": name, "rows": rows, "columns": 2, **sizes, "buffer_kib": 1, "bus_bits": 64}
+    )
+    row = NetworkRow(config)
+    ones = (1 << 64) - 1
+    seen = []
+
+    async def bench(simulation: Any) -> None:
+        for strobe, data in ((1, ones), (0, 0)):
+            simulation.set(row.above.load_weight, strobe)
+            simulation.set(row.above.load_ifmap, strobe)
+            simulation.set(row.above.weight_data, data)
+            simulation.set(row.above.ifmap_data, data)
+            await simulation.tick()
+            seen.append((simulation.get(row.here.weight_data), simulation.get(row.here.ifmap_data)))
+
+    simulator = Simulator(row)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert seen == [((1 << kept) - 1, ones)] * 2
 
 
 def array_verilog(config: AcceleratorConfig) -> str:
