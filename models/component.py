@@ -6,6 +6,7 @@ Metrics have names with their unit in front: `area_um2.PART`, `leakage_mw.PART`,
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,7 +44,8 @@ class ComponentModel:
     ----------
     samples, points : measurements, and how many of them differ in their features.
     ranges : feature -> lowest and highest value among the samples.
-    polynomials : metric -> polynomial of the scaled features.
+    polynomials : metric -> polynomials of the scaled features, the largest of which is the value;
+        several only of `min_period_ns`, where paths overtake each other.
     errors : metric -> cross-validated error; also for sums over parts (`area_um2`,
         `leakage_mw`, `energy_pj.EVENT`) and for `power_mw` and `fmax_mhz`.
     """
@@ -51,15 +53,15 @@ class ComponentModel:
     samples: int
     points: int
     ranges: Mapping[str, tuple[float, float]]
-    polynomials: Mapping[str, Polynomial]
+    polynomials: Mapping[str, tuple[Polynomial, ...]]
     errors: Mapping[str, Error]
 
     def evaluate(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """Predict every metric: float64 arrays of the features' shape."""
         monomials = Monomials(features, self.ranges)
         return {
-            metric: polynomial.evaluate(monomials)
-            for metric, polynomial in self.polynomials.items()
+            metric: functools.reduce(np.maximum, (one.evaluate(monomials) for one in pieces))
+            for metric, pieces in self.polynomials.items()
         }
 
     def outside(self, features: Mapping[str, Array]) -> dict[str, npt.NDArray[np.bool_]]:

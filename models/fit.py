@@ -1,8 +1,8 @@
-"""From samples to a PPA model, each polynomial with the error it had on samples it never saw.
+"""From samples to a PPA model, each metric with the error it had on samples it never saw.
 
-For every arithmetic, component and metric `models.selection` chooses features and degree by
-cross-validation. The error that is reported is measured around that choice: on folds that
-neither the coefficients nor the choice have seen.
+For every arithmetic, component and metric `models.selection` chooses a polynomial, or the
+largest of several, by cross-validation. The error that is reported is measured around that choice:
+on folds that neither the coefficients nor the choice have seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sklearn
 from models.build import COMPONENTS, Build, complete
 from models.component import ComponentModel
 from models.features import Array, features
-from models.metrics import derived, measured
+from models.metrics import PERIOD, derived, measured
 from models.model_file import Contents, TechnologyData
 from models.polynomial import Polynomial
 from models.ppa import PpaModel
@@ -179,8 +179,8 @@ def _polynomials(
     folds: int,
     repeats: int,
     seed: int,
-) -> tuple[dict[str, Polynomial], dict[str, Array]]:
-    """Of every metric: the polynomial fitted to all samples, and the held-out predictions."""
+) -> tuple[dict[str, tuple[Polynomial, ...]], dict[str, Array]]:
+    """Of every metric: the polynomials fitted to all samples, and the held-out predictions."""
     count = len(next(iter(actual.values())))
     everything = np.arange(count)
     groups = group(known, count)
@@ -192,10 +192,11 @@ def _polynomials(
     held = [(plan(found, train, inner), test) for train, test in outer.splits(everything)]
     polynomials, predicted = {}, {}
     for metric, values in actual.items():
-        polynomials[metric] = choose_and_fit(whole, values)[0]
+        longest = metric == PERIOD
+        polynomials[metric] = choose_and_fit(whole, values, longest_path=longest)[0]
         predicted[metric] = np.zeros(count)
         for chooser, test in held:
-            predicted[metric][test] = choose_and_fit(chooser, values)[1][test]
+            predicted[metric][test] = choose_and_fit(chooser, values, longest_path=longest)[1][test]
     return polynomials, predicted
 
 

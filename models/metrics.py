@@ -16,6 +16,9 @@ from rtl_gen.components import KINDS
 if TYPE_CHECKING:
     from characterize.sample import Sample
 
+#: The one metric that is a longest path.
+PERIOD = "min_period_ns"
+
 
 def measured(kind: str, samples: Sequence[Sample]) -> dict[str, Array]:
     """Metric -> one measured value a sample; a part that a sample does not name is zero there."""
@@ -26,7 +29,7 @@ def measured(kind: str, samples: Sequence[Sample]) -> dict[str, Array]:
 
 def flatten(kind: str, sample: Sample) -> dict[str, float]:
     """One sample's metrics."""
-    row = {"min_period_ns": float(sample.min_period_ns)}
+    row = {PERIOD: float(sample.min_period_ns)}
     row.update({f"area_um2.{part}": float(v) for part, v in sample.area_um2.items()})
     row.update({f"leakage_mw.{part}": float(v) for part, v in sample.leakage_mw.items()})
     for event in KINDS[kind].events:
@@ -45,10 +48,10 @@ def derived(kind: str, values: Mapping[str, Array], clock_ns: Array) -> dict[str
     busiest = result[f"energy_pj.{KINDS[kind].events[0]}"]
     result["power_mw"] = busiest / clock_ns + result["leakage_mw"]
     # A prediction may be clipped to a period of zero: let that be a huge error, not infinity.
-    result["fmax_mhz"] = 1000 / np.maximum(values["min_period_ns"], 1e-6)
+    result["fmax_mhz"] = 1000 / np.maximum(values[PERIOD], 1e-6)
     return result
 
 
 def _total(values: Mapping[str, Array], prefix: str) -> Array:
     parts = [value for name, value in values.items() if name.startswith(f"{prefix}.")]
-    return np.asarray(sum(parts, np.zeros_like(values["min_period_ns"])))
+    return np.asarray(sum(parts, np.zeros_like(values[PERIOD])))

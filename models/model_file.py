@@ -18,12 +18,15 @@ from models.build import COMPONENTS, complete
 from models.component import PARTS, ComponentModel, Error
 from models.features import names
 from models.glitches import PARTS as GLITCHING
+from models.metrics import PERIOD
 from models.polynomial import MAX_DEGREE, Polynomial
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 
-SCHEMA = "quidam-ppa/2"
+SCHEMA = "quidam-ppa/3"
+#: A period has a line for each scratchpad at most, and a constant.
+MOST_PIECES = 4
 #: No netlist is known whose nets toggle so much more often than they settle.
 MOST_GLITCHES = 10
 
@@ -65,11 +68,15 @@ class Contents:
     manifest: Mapping[str, Any]
 
 
-def write(path: Path | str, contents: Contents) -> None:
-    """Write the file; the same contents give the same bytes."""
+def text(contents: Contents) -> str:
+    """The file's text; the same contents give the same."""
     mapping = {"schema": SCHEMA, **asdict(contents)}
-    text = json.dumps(mapping, indent=1, sort_keys=True, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    return json.dumps(mapping, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def write(path: Path | str, contents: Contents) -> None:
+    """Write the file."""
+    Path(path).write_text(text(contents), encoding="utf-8")
 
 
 def read(path: Path | str) -> Contents:
@@ -207,18 +214,18 @@ class _Reader:
             points=self.count(found["points"], f"{where} points"),
             ranges={n: self.range(v, f"{where} range of {n}") for n, v in ranges.items()},
             polynomials={
-                n: self.polynomial(v, kind, f"{where} {n}") for n, v in polynomials.items()
+                n: self.pieces(v, n, kind, f"{where} {n}") for n, v in polynomials.items()
             },
             errors={n: self.error(v, f"{where} error of {n}") for n, v in errors.items()},
         )
 
     def metrics(self, found: dict[str, Any], kind: str, where: str) -> None:
         heads = ["area_um2", "leakage_mw", *(f"energy_pj.{event}" for event in KINDS[kind].events)]
-        allowed = {"min_period_ns", *(f"{head}.{part}" for head in heads for part in PARTS)}
+        allowed = {PERIOD, *(f"{head}.{part}" for head in heads for part in PARTS)}
         for name in found:
             if name not in allowed:
                 self.refuse(where, f"of the metrics {sorted(allowed)!r:.400}", name)
-        for head in ("min_period_ns", *heads):
+        for head in (PERIOD, *heads):
             if not any(name == head or name.startswith(f"{head}.") for name in found):
                 self.refuse(where, f"complete: {head} is missing", sorted(found))
 
@@ -230,6 +237,12 @@ class _Reader:
         if low > high:
             self.refuse(where, "[lowest, highest]", pair)
         return low, high
+
+    def pieces(self, value: object, metric: str, kind: str, where: str) -> tuple[Polynomial, ...]:
+        found = self.items(value, where)
+        if not 1 <= len(found) <= (MOST_PIECES if metric == PERIOD else 1):
+            self.refuse(f"the polynomials of {where}", "one, or for a period a few", len(found))
+        return tuple(self.polynomial(one, kind, where) for one in found)
 
     def polynomial(self, value: object, kind: str, where: str) -> Polynomial:
         found = self.mapping(value, where)

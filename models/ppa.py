@@ -1,6 +1,6 @@
 """A whole accelerator from its components: area, clock, leakage, energy per event.
 
-One polynomial evaluation a metric for a whole table of designs; needs numpy only.
+One evaluation a metric for a whole table of designs; needs numpy only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from models.component import PARTS, ComponentModel
 from models.features import Array, features
 from models.glitches import EVENT, KIND, Factors
 from models.glitches import PARTS as GLITCHING
-from models.model_file import Contents, read, write
+from models.model_file import Contents, read, text, write
+from rtl_gen import provenance
 from rtl_gen.components import KINDS, Design
 from rtl_gen.errors import UserError
 from rtl_gen.memories import WEIGHT_SRAM, memories
@@ -86,6 +87,11 @@ class PpaModel:
     def save(self, path: Path | str) -> None:
         """Write the model file."""
         write(path, self.contents)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file that `save` writes."""
+        return provenance.sha256(text(self.contents))
 
     @property
     def arithmetics(self) -> tuple[str, ...]:

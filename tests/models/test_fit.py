@@ -93,7 +93,8 @@ def test_few_samples_are_treated_honestly(widths: tuple[int, ...], method: str, 
     model, rows = fit_component("node", samples)
     error = model.errors[METRIC]
     assert error.method == method
-    assert len(model.polynomials[METRIC].coefficients) == terms
+    (polynomial,) = model.polynomials[METRIC]
+    assert len(polynomial.coefficients) == terms
     assert (error.mean_percent is None) == (len(widths) < 3)
     assert all((row.predicted is None) == (len(widths) < 3) for row in rows)
 

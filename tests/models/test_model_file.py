@@ -56,14 +56,14 @@ def pe(top: dict[str, Any]) -> Any:
 
 
 def area(top: dict[str, Any]) -> Any:
-    return pe(top)["polynomials"]["area_um2.datapath"]
+    return pe(top)["polynomials"]["area_um2.datapath"][0]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.update(schema="quidam-ppa/1"), "schema must be 'quidam-ppa/2'"),
-        (lambda t: t.pop("schema"), "schema must be 'quidam-ppa/2', not None"),
+        (lambda t: t.update(schema="quidam-ppa/2"), "schema must be 'quidam-ppa/3'"),
+        (lambda t: t.pop("schema"), "schema must be 'quidam-ppa/3', not None"),
         (lambda t: t.update(extra=1), "the keys of the file"),
         (lambda t: t.update(manifest=[]), "manifest must be a mapping"),
         (lambda t: t["technology"].update(voltage_v="1.8"), "voltage_v must be a finite number"),
@@ -91,6 +91,12 @@ def area(top: dict[str, Any]) -> Any:
         (lambda t: pe(t)["ranges"].update(storage_bits=[3]), "lowest, highest"),
         (lambda t: pe(t)["polynomials"].pop("min_period_ns"), "min_period_ns is missing"),
         (lambda t: pe(t)["polynomials"].update(magic={}), "not 'magic'"),
+        (lambda t: pe(t)["polynomials"].update(min_period_ns={}), "min_period_ns must be a list"),
+        (lambda t: pe(t)["polynomials"].update(min_period_ns=[]), "must be one, or for a period"),
+        (
+            lambda t: pe(t)["polynomials"]["area_um2.datapath"].append(area(t)),
+            "must be one, or for",
+        ),
         (lambda t: area(t).update(features=["rows"]), "feature must be one of"),
         (lambda t: area(t).update(coefficients=[1.0]), "one row a coefficient"),
         (lambda t: area(t).update(coefficients=["1", "2"]), "must be a finite number, not '1'"),
