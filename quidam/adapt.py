@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from characterize.expected_time import ExpectedTime
@@ -15,10 +14,8 @@ from characterize.groups import Plan, Stop, size
 from characterize.sample import Failure, Sample, Task
 from characterize.sweep import Outcome
 from models.adaptive import BUDGET, Course
+from quidam.terminal import console
 from quidam.workbench import Workbench
-
-#: Of a table where there is no terminal.
-FILE_WIDTH = 100
 
 
 class Budget:
@@ -115,8 +112,7 @@ def show(courses: Sequence[Course], stop: Stop, title: str, *, stderr: bool = Fa
         group = " ".join(word for word in words if word not in USUAL)
         then = row["stopped"] or f"{len(course.batch())} more"
         table.add_row(group, str(row["samples"]), *errors, then)
-    console = Console(stderr=stderr)
-    console.print(table, width=None if console.is_terminal else FILE_WIDTH, crop=False)
+    console(stderr=stderr).print(table)
 
 
 #: Ways to build that go without saying.

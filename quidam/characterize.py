@@ -119,9 +119,9 @@ def measured(
 
 
 def damage(store: Store) -> Iterator[str]:
-    """A warning for each file that will be measured again."""
+    """A warning for each file that can't be read."""
     for path in store.damaged():
-        yield f"{path} {store.why(path)} and is measured again"
+        yield f"{path} {store.why(path)}; it is set aside, in {store.path / 'unreadable'}"
 
 
 def as_json(outcome: Outcome, courses: Sequence[Course], technology: str, seconds: float) -> str:

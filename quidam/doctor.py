@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from characterize import tools
@@ -27,6 +26,7 @@ from characterize.technology import (
     shipped,
     unset,
 )
+from quidam.terminal import console
 from rtl_gen.errors import ToolError, UserError
 
 DESCRIPTION = """\
@@ -173,10 +173,10 @@ def _print(findings: list[Finding]) -> None:
     for finding in findings:
         found = finding.found if finding.ok else f"[bold red]{finding.found or 'missing'}[/]"
         table.add_row(finding.name, found, finding.purpose)
-    console = Console()
-    console.print(table)
+    output = console()
+    output.print(table)
     missing = [finding for finding in findings if not finding.ok]
     for finding in missing:
-        console.print(f"[bold red]{finding.name}:[/] {finding.advice}", highlight=False)
+        output.print(f"[bold red]{finding.name}:[/] {finding.advice}", highlight=False)
     if not missing:
-        console.print("\nEverything is here.")
+        output.print("\nEverything is here.")

@@ -27,6 +27,7 @@ from explore.table import best_by_type
 from explore.workload import NETWORKS, Workload, load_workload, shipped
 from models.ppa import TRAINED, PpaModel, load_model
 from quidam import __version__
+from quidam.terminal import console
 from rtl_gen import provenance
 from rtl_gen.errors import UserError
 
@@ -158,22 +159,22 @@ def _manifest(args: argparse.Namespace, model: PpaModel) -> dict[str, Any]:
 
 
 def _print(exploration: Exploration, files: list[Path]) -> None:
-    console = Console()
-    console.print(
+    output = console()
+    output.print(
         f"{exploration.designs:,} designs ({exploration.dropped:,} combinations broke a rule) on "
         f"{len(exploration.findings)} network(s) in {exploration.seconds:.2f} s: "
         f"{exploration.designs_per_second:,.0f} designs/s"
     )
     for findings in exploration.findings:
-        console.print(_types(exploration, findings))
+        output.print(_types(exploration, findings))
         on_front = sum(int(mask.sum()) for mask in findings.overall.values())
         names = ", ".join(one.name for one in exploration.objectives)
-        console.print(f"{on_front:,} designs on the front in {names}\n")
-    console.print(f"{DESIGN_LEGEND}; * extrapolated{scaled_mark(exploration)}", highlight=False)
+        output.print(f"{on_front:,} designs on the front in {names}\n")
+    output.print(f"{DESIGN_LEGEND}; * extrapolated{scaled_mark(exploration)}", highlight=False)
     for text in warnings(exploration):
-        console.print(f"[bold yellow]note:[/] {text}", highlight=False)
+        output.print(f"[bold yellow]note:[/] {text}", highlight=False)
     for path in files:
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        output.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
 def _types(exploration: Exploration, findings: Findings) -> Table:

@@ -24,6 +24,7 @@ from models.glitches import glitch_factors
 from models.metrics import flatten
 from models.model_file import TechnologyData
 from models.validation import write_residuals
+from quidam.terminal import console
 from rtl_gen import provenance
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
@@ -213,7 +214,7 @@ def _notes(store: Store, left_out: int) -> list[str]:
     if failures := len(store.failures()):
         notes.append(f"{failures} points could not be measured (see {store.path / 'failures'})")
     if damaged := len(store.damaged()):
-        notes.append(f"{damaged} damaged files in {store.path} left out")
+        notes.append(f"{damaged} files in {store.path} that cannot be read left out")
     return notes
 
 
@@ -239,7 +240,7 @@ def _report(
 
 
 def _print(result: Fit, files: Sequence[Path], seconds: float, notes: Sequence[str]) -> None:
-    console = Console()
+    output = console()
     technology = result.model.contents.technology.name
     table = Table(
         title=f"{technology}: error on held-out samples, mean (largest) in percent",
@@ -255,10 +256,10 @@ def _print(result: Fit, files: Sequence[Path], seconds: float, notes: Sequence[s
             table.add_section()
         table.add_row(*row[:-1])
         previous = row[0]
-    console.print(table)
+    output.print(table)
     for note in notes:
-        console.print(f"[bold yellow]note:[/] {note}", highlight=False)
-    console.print(
+        output.print(f"[bold yellow]note:[/] {note}", highlight=False)
+    output.print(
         f"- : too few sizes to hold one out. Fitted in {seconds:.1f} s; wrote "
         f"{', '.join(str(path) for path in files)}",
         highlight=False,

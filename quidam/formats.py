@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from quidam.terminal import console
 from rtl_gen.errors import UserError
 from rtl_gen.formats import CATALOGUE, arithmetic
 
@@ -75,7 +75,7 @@ def _list(names: Sequence[str], as_json: bool) -> int:
     for row in rows:
         pair = (row["activation"], row["weight"])
         table.add_row(row["arithmetic"], row["label"], *pair, _bits(row), str(row["mac_latency"]))
-    Console().print(table)
+    console().print(table)
     return 0
 
 
@@ -212,4 +212,4 @@ def _print(technology: str, rows: Sequence[dict[str, Any]]) -> None:
             table.add_column(heading, justify="right")
         for row in rows:
             table.add_row(row["arithmetic"], *_cells(row, columns))
-        Console().print(table)
+        console().print(table)

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
+from quidam.terminal import console
 from rtl_gen import provenance
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
@@ -198,4 +198,4 @@ def _print(technology: str, found: Sequence[Glitches]) -> None:
         table.add_column(heading, justify="right")
     for row in rows(found):
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)

@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from characterize.sample import RECIPES
@@ -15,6 +14,7 @@ from explore.memory_energy import memory_figures, scaled_share
 from explore.workload import Workload, load_workload, shipped
 from models.build import Build
 from models.ppa import Ppa, load_model
+from quidam.terminal import console
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import UserError
 from rtl_gen.mapper import check
@@ -117,7 +117,7 @@ def _figures(costs: Costs, config: AcceleratorConfig) -> dict[str, Any]:
 
 
 def _print(result: dict[str, Any], config: AcceleratorConfig) -> None:
-    console = Console()
+    output = console()
     table = Table(title=f"{result['workload']} on {result['technology']}, {_config(config)}")
     table.add_column("layer")
     for title in ("cycles", "latency ms", "energy µJ", "power mW", "MACs", "utilization"):
@@ -128,10 +128,10 @@ def _print(result: dict[str, Any], config: AcceleratorConfig) -> None:
     table.add_row("all", *_cells(result), style="bold")
     if result["scaled"]:
         table.caption = "latency, energy and power with scaled memories in them"
-    console.print(table)
-    console.print(_memories(result["memories"]))
+    output.print(table)
+    output.print(_memories(result["memories"]))
     marks = _marks(result["scaled_share"])
-    console.print(
+    output.print(
         f"area {result['area_um2'] / 1e6:.4g} mm²{marks['area_um2']}: "
         f"{_shares(result['area_um2_by'])}\n"
         f"energy {result['energy_j'] * 1e3:.4g} mJ{marks['energy_j']}: "
@@ -142,7 +142,7 @@ def _print(result: dict[str, Any], config: AcceleratorConfig) -> None:
         highlight=False,
     )
     for text in _warnings(result):
-        console.print(f"[bold yellow]warning:[/] {text}", highlight=False)
+        output.print(f"[bold yellow]warning:[/] {text}", highlight=False)
 
 
 #: Row of the table of memories -> the figure of one memory, and what it is multiplied by.

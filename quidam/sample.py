@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from characterize.sample import Failure, Sample, task_of, to_json
 from characterize.store import Store, open_store
+from quidam.terminal import console
 from rtl_gen.errors import UserError
 
 EPILOG = """\
@@ -109,7 +109,7 @@ def run_list(results: list[Sample | Failure], as_json: bool) -> int:
         else:
             row += ["", "", f"failed at {result.step}: {result.message}"]
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)
     return 0
 
 

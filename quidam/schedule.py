@@ -13,6 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from explore.workload import load_workload, shipped
+from quidam.terminal import console
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import ToolError
 from rtl_gen.layer import Layer, load_layer
@@ -176,8 +177,6 @@ def _print(name: str, config: AcceleratorConfig, path: Path, figures: dict[str, 
         *("", "", "", f"{figures['cycles']:,}", ""),
         *(f"{figures['of_ideal']:.1%}", "", f"{figures['utilization']:.1%}"),
     )
-    # A file or a pipe has no width of its own: nothing is cut there.
-    console = Console()
-    Console(width=None if console.is_terminal else 160).print(table)
+    console().print(table)
     if any(row["measured_cycles"] is not None for row in figures["layers"]):
         print("= : the RTL took exactly these cycles, and its outputs are the golden layer's")

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from characterize.regression import mismatches, random_stage, random_tensors
 from characterize.simulation import Run, build, simulate
+from quidam.terminal import console
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import ToolError, UserError
 from rtl_gen.formats import Arithmetic, FloatAccumulator, FloatFormat
@@ -274,4 +275,4 @@ def _print(figures: dict[str, Any], config: AcceleratorConfig, layer: Layer) -> 
         for name, count in words.items():
             table.add_row(f"{level} {name.replace('_', ' ')}", f"{count:,}")
     table.add_row("simulated cycles / s", f"{figures['cycles'] / figures['seconds']:,.0f}")
-    Console().print(table)
+    console().print(table)

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.table import Table
 
 from characterize.cell_check import examine
@@ -21,6 +20,7 @@ from characterize.technology import (
     read_technology,
     shipped,
 )
+from quidam.terminal import console
 
 EPILOG = """\
 example:
@@ -96,7 +96,7 @@ def run_list(args: argparse.Namespace) -> int:
         state = "here" if _here(technology) else "missing"
         corners = ", ".join(f"@{corner}" for corner in technology.corners) or "-"
         table.add_row(technology.name, state, corners, technology.description)
-    Console().print(table)
+    console().print(table)
     for technology in technologies:
         if not _here(technology):
             print(f"for {technology.name}, {technology.install}")

@@ -88,10 +88,10 @@ def run(args: argparse.Namespace) -> int:
     for warning in technology.warnings():
         print(f"quidam: warning: {warning}", file=sys.stderr)
     folder = Path(args.store or Path("build") / "validate" / technology.name)
-    models = fitted(args.model, technology, plan)
+    model = fitted(args.model, technology, plan)
     wholes, failures = measured(plan, technology, folder, workers)
-    found = compared(wholes, plan, technology, folder, workers, models)
-    content = report(found, failures, technology.name, plan)
+    found = compared(wholes, plan, technology, folder, workers, model)
+    content = report(found, failures, technology.name, plan, model)
     if args.output:
         write(Path(args.output), content)
     if args.json:

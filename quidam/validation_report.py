@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from characterize.whole_plan import WholePlan, title
 from explore.composition import BARS, Comparison, summary
+from models.ppa import PpaModel
+from quidam.terminal import console
 from rtl_gen import provenance
 
 SCHEMA = "quidam-validate/1"
-#: Of a table where there is no terminal.
-FILE_WIDTH = 130
 #: Quantity -> heading, and how many of its units make one of the heading's.
 HEADINGS = {
     "area_um2": ("area mm²", 1e6),
@@ -28,7 +27,11 @@ HEADINGS = {
 
 
 def report(
-    found: Sequence[Comparison], failures: Mapping[str, str], technology: str, plan: WholePlan
+    found: Sequence[Comparison],
+    failures: Mapping[str, str],
+    technology: str,
+    plan: WholePlan,
+    model: PpaModel | None,
 ) -> dict[str, Any]:
     """All that was found, as plain types."""
     ways = sorted({way for one in found for way in one.predictions})
@@ -42,6 +45,7 @@ def report(
         "failures": dict(failures),
         "manifest": {
             "commit": provenance.commit(),
+            "model_sha256": model.sha256 if model is not None else None,
             "tools": dict(found[0].whole.manifest["tools"]) if found else {},
             "technology": dict(found[0].whole.manifest["technology"]) if found else {},
         },
@@ -150,7 +154,7 @@ def verdict(content: Mapping[str, Any]) -> str:
 
 def show(content: Mapping[str, Any]) -> None:
     """Both tables, and the verdict."""
-    console = Console()
+    output = console()
     for above, headings, rows in (
         (
             f"whole accelerators in {content['technology']}",
@@ -164,10 +168,10 @@ def show(content: Mapping[str, Any]) -> None:
             table.add_column(heading, justify="right" if number else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        console.print(table, width=None if console.is_terminal else FILE_WIDTH, crop=False)
-    console.print(verdict(content), highlight=False, soft_wrap=True)
+        output.print(table)
+    output.print(verdict(content), highlight=False, soft_wrap=True)
     for name, why in content["failures"].items():
-        console.print(f"failed: {name}: {why}", highlight=False)
+        output.print(f"failed: {name}: {why}", highlight=False)
 
 
 def write(folder: Path, content: Mapping[str, Any]) -> None:

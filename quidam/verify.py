@@ -15,6 +15,7 @@ from rich.table import Table
 from characterize.network_run import NetworkVerdict, StepVerdict, predicted_cycles, run_network
 from characterize.regression import Verdict, random_layers, stall_pairs, verify_layer
 from characterize.simulation import build
+from quidam.terminal import console
 from rtl_gen.config import AcceleratorConfig, load_config
 from rtl_gen.errors import ToolError, UserError
 from rtl_gen.network import Network, check_network
@@ -128,7 +129,7 @@ def _print(figures: list[dict[str, Any]]) -> None:
         table.add_row(
             *(value if isinstance(value, str) else f"{value:,}" for value in row.values())
         )
-    Console().print(table)
+    console().print(table)
 
 
 def _run_network(
@@ -216,7 +217,7 @@ def _print_network(figures: dict[str, Any], network: Network) -> None:
     for step in figures["steps"]:
         _add_row(table, step["step"], step, len(step["mismatches"]))
     _add_row(table, "all", figures, figures["mismatches"])
-    Console().print(table)
+    console().print(table)
 
 
 def _add_row(table: Table, name: str, figures: dict[str, Any], wrong: int) -> None:

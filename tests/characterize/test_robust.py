@@ -23,6 +23,7 @@ from characterize.store import Store
 from characterize.technology import TECHNOLOGIES, LibertyFile
 from quidam.main import main
 from tests.characterize.osu018 import osu018
+from tests.processes import ended
 
 pytestmark = pytest.mark.eda
 PLAN = {"arithmetics": ["int8"], "components": {"node": [{"bus_bits": 32}]}}
@@ -164,7 +165,7 @@ def test_a_tool_ends_with_the_worker_that_started_it(tmp_path: Path) -> None:
     pid = _when_written(tmp_path / "pid")
     worker.terminate()
     worker.wait(timeout=10)
-    assert not _alive(pid)
+    assert ended([pid])
 
 
 def _when_written(path: Path) -> int:
@@ -173,8 +174,3 @@ def _when_written(path: Path) -> int:
             return int(text)
         time.sleep(0.05)
     raise AssertionError(f"{path} is not written")
-
-
-def _alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()

@@ -13,6 +13,7 @@ import pytest
 
 from characterize import tools
 from rtl_gen.errors import ToolError
+from tests.processes import ended
 
 
 def run(folder: Path, code: str, *, timeout: float = 30.0, stdin: str | None = None) -> str:
@@ -67,19 +68,6 @@ def test_bytes_that_are_no_text_do_not_matter(tmp_path: Path) -> None:
     assert run(tmp_path, "import sys; sys.stdout.buffer.write(b'\\xff\\n')") == "\ufffd\n"
 
 
-def gone(pid: int) -> bool:
-    """Whether a process ends within a few seconds (a zombie has ended)."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_timeout_kills_all_that_was_started(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time\n"
@@ -91,7 +79,7 @@ def test_a_timeout_kills_all_that_was_started(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="took more than 1 s and was stopped") as caught:
         run(tmp_path, code, timeout=1)
     assert time.monotonic() - start < 20
-    assert gone(int(caught.value.tail.splitlines()[-1]))
+    assert ended([int(caught.value.tail.splitlines()[-1])])
 
 
 def test_find_says_how_to_get_what_is_missing(

@@ -81,9 +81,7 @@ def test_a_sweep_killed_half_way_ends_as_one_that_was_not(
     assert main(command(undisturbed, "--workers", "1")) == 0
     assert "4 samples: 4 measured in" in capsys.readouterr().out
     assert without_times(tmp_path / "store") == without_times(undisturbed / "store")
-    start = time.monotonic()
     assert main(command(tmp_path)) == 0
-    assert time.monotonic() - start < 5
     captured = capsys.readouterr()
     assert captured.out.startswith("4 samples, all in the store")
     assert "4 of 4 in the store" in captured.err
@@ -103,7 +101,7 @@ def test_a_damaged_sample_is_reported_and_measured_again(
     capsys.readouterr()
     assert main(words) == 0
     captured = capsys.readouterr()
-    assert f"warning: {path} is damaged and is measured again" in captured.err
+    assert f"warning: {path} is damaged; it is set aside, in " in captured.err
     assert "1 samples: 1 measured" in captured.out
     assert Store(tmp_path / "store").damaged() == []
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from models.ppa import TRAINED
 from quidam.main import main
+from quidam.validation_report import show
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,14 @@ def test_one_accelerator_twice(
         texts.append(captured.out)
     assert texts[0] == texts[1]
     assert '"met": true' in texts[0]
+
+
+def test_a_file_gets_all_of_every_line(capsys: pytest.CaptureFixture[str]) -> None:
+    path = TRAINED / "osu018-validation" / "validate.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    show(content)
+    text = capsys.readouterr().out
+    assert "…" not in text
+    for design in content["designs"]:
+        assert design["name"] in text
+        assert f"{design['error_percent']['fitted']['power_mw']:+.1f}" in text
