@@ -1,17 +1,14 @@
 """Simulation: one layer on the RTL, under Verilator.
 
 The clock and the streams run in C++ (core.cpp); Python packs the tensors and reads back
-the sums. Compiled models are kept in a cache folder, by the hash of what they were made from.
+the sums.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize import tools
+from characterize.compiled_model import compiled_model
 from rtl_gen import streams
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.descriptor import FIELDS, descriptor
@@ -164,14 +162,6 @@ def _reported(
         watcher.join()
 
 
-def cache_folder() -> Path:
-    """Where compiled models are kept: `QUIDAM_CACHE`, or the user's cache folder."""
-    given = os.environ.get("QUIDAM_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "quidam"
-
-
 def build(config: AcceleratorConfig, *, waves: bool = False) -> Path:
     """The compiled model of `config`, from the cache where it is there; with `waves` it traces.
 
@@ -180,60 +170,12 @@ def build(config: AcceleratorConfig, *, waves: bool = False) -> Path:
     ToolError
         When Verilator is missing, too old, or fails.
     """
-    text = core_verilog(config)
-    harness = resources.files("characterize").joinpath("core.cpp").read_text()
     ports = " ".join(f"X(layer_{name})" for name in FIELDS)
     fields = f"#define QUIDAM_BUS_BITS {config.bus_bits}\n#define QUIDAM_FIELDS(X) {ports}\n"
     fields += "#define QUIDAM_WAVES\n" if waves else ""
-    version = tools.verilator().version
-    key = hashlib.sha256("\0".join((text, harness, fields, version)).encode()).hexdigest()[:32]
-    model = cache_folder() / key / f"V{CORE}"
-    if model.exists():
-        return model
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="building-", dir=cache_folder()))
-    try:
-        (work / f"{CORE}.v").write_text(text)
-        (work / "core.cpp").write_text(harness)
-        (work / "fields.h").write_text(fields)
-        # A log of its own: others may be building the same. It stays where the build fails.
-        try:
-            _verilate(work, work.with_suffix(".log"), waves)
-        except ToolError as error:
-            for header in ("lz4.h", "zlib.h"):
-                if f"{header}: No such file" in error.tail:
-                    raise ToolError(tools.HINTS[header], log=error.log) from error
-            raise
-        (work / "done").mkdir()
-        (work / "obj_dir" / f"V{CORE}").rename(work / "done" / f"V{CORE}")
-        try:
-            (work / "done").rename(model.parent)
-        except OSError:  # another process has built the same meanwhile
-            if not model.exists():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return model
-
-
-def _verilate(work: Path, log: Path, waves: bool) -> None:
-    verilator = tools.verilator()
-    tools.run(
-        [
-            verilator.program,
-            *("--cc", "--exe", "--build", "-j", "2", "--top-module", CORE),
-            # The emitted Verilog is linted on its own; here only speed matters.
-            *("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--noassert"),
-            *("-CFLAGS", "-I.."),
-            *(("--trace-fst",) if waves else ()),
-            # The wheel's own rule for precompiled headers is broken for large models.
-            # It also calls `python`, which a bare Debian does not have.
-            *("-MAKEFLAGS", f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 PYTHON3={sys.executable}"),
-            *(f"{CORE}.v", "core.cpp"),
-        ],
-        cwd=work,
-        log=log,
-        timeout=1800,
-        env=verilator.env,
-    )
-    log.unlink()
+    files = {
+        f"{CORE}.v": core_verilog(config),
+        "core.cpp": resources.files("characterize").joinpath("core.cpp").read_text(),
+        "fields.h": fields,
+    }
+    return compiled_model(CORE, files, options=("-O3", *(("--trace-fst",) if waves else ())))

@@ -34,7 +34,7 @@ from characterize.sample import digest
 from characterize.stimulus import Stimulus
 from characterize.technology import Technology
 from characterize.whole_power import owners_of, power_by_kind
-from characterize.whole_rtl import LANES, WHOLE_LAYER, black_boxes, whole_stimulus
+from characterize.whole_rtl import LANES, black_boxes, whole_layer, whole_stimulus
 from characterize.whole_store import Whole
 from rtl_gen import provenance
 from rtl_gen.config import AcceleratorConfig
@@ -58,7 +58,7 @@ def whole_id(
     technology: Technology,
     clock_ns: float,
     recipe: str,
-    layer: Layer = WHOLE_LAYER,
+    layer: Layer | None = None,
 ) -> str:
     """SHA-256 of all that a measurement depends on, hexadecimal."""
     versions = tools.versions()
@@ -66,7 +66,7 @@ def whole_id(
         {
             "whole_method": _method(),
             "rtl": provenance.sha256(accelerator_verilog(config)),
-            "layer": asdict(layer),
+            "layer": asdict(layer or whole_layer(config)),
             "lanes": LANES,
             "technology": technology.identity(),
             "clock_ns": clock_ns,
@@ -90,7 +90,7 @@ def measure_whole(
     liberty: Sequence[Path],
     clock_ns: float | None = None,
     recipe: str = "fast",
-    layer: Layer = WHOLE_LAYER,
+    layer: Layer | None = None,
     scratch: Path | None = None,
     steps: Steps | None = None,
 ) -> Whole:
@@ -100,7 +100,7 @@ def measure_whole(
     ----------
     liberty : the technology's prepared files (`cell_files.prepare`).
     clock_ns : period to measure at; None for the technology's.
-    layer : to run; channels and filters are those of the stimulus layer.
+    layer : to run, with channels and filters of the stimulus layer; None for `whole_layer`.
     scratch : existing folder for temporary files; None for the system's.
     steps : told which step is under way.
 
@@ -113,6 +113,7 @@ def measure_whole(
         When a tool fails.
     """
     period = clock_ns or technology.clock_ns
+    layer = layer or whole_layer(config)
     steps = steps or Steps()
     verilog = accelerator_verilog(config)
     library = read_library(*liberty)

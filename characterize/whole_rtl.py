@@ -8,7 +8,6 @@ become the lanes of one stimulus: what happens when does not depend on data.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize import tools
+from characterize.compiled_model import compiled_model
 from characterize.stimulus import Stimulus
 from characterize.stimulus_layer import LAYER, output_stage, quantized_layer
 from rtl_gen.config import AcceleratorConfig
@@ -31,12 +31,8 @@ from rtl_gen.schedule import Schedule, schedule
 from rtl_gen.streams import ifmap_beats, weight_beats
 from rtl_gen.verilog import TOP
 
-#: Some channels and filters of the layer that components are measured with.
-WHOLE_LAYER = replace(
-    LAYER, name="digits_conv2_part", in_channels=8, out_channels=16, output="quantized"
-)
-#: Images, and as many choices of channels and filters.
-LANES = 16
+#: Images, with channels and filters of their own.
+LANES = 64
 #: Cycles that are simulated after the layer; the pipelines have run empty in the last half of them.
 AFTER = 32
 #: Cycles before the layer, at most: the registers are written.
@@ -71,8 +67,24 @@ class WholeStimulus:
     schedule: Schedule
 
 
+def whole_layer(config: AcceleratorConfig) -> Layer:
+    """What an accelerator runs: a part of the layer that components are measured with.
+
+    As many channels as the array has rows, and twice as many filters: sums wait in the buffer for
+    further channels, and inputs come again for further filters, as in a large layer on a large
+    array.
+    """
+    return replace(
+        LAYER,
+        name="digits_conv2_part",
+        in_channels=min(config.rows, LAYER.in_channels),
+        out_channels=min(2 * config.rows, LAYER.out_channels),
+        output="quantized",
+    )
+
+
 def whole_stimulus(
-    config: AcceleratorConfig, verilog: str, workdir: Path, layer: Layer = WHOLE_LAYER
+    config: AcceleratorConfig, verilog: str, workdir: Path, layer: Layer
 ) -> WholeStimulus:
     """Run `layer` on the RTL of an accelerator.
 
@@ -94,7 +106,7 @@ def whole_stimulus(
     workdir.mkdir()
     plan = schedule(config, layer)
     ports = watched_ports(verilog)
-    model = _build(config, verilog, workdir)
+    model = _build(config, verilog)
     bits: dict[str, NDArray[np.uint64]] = {}
     for lane in range(LANES):
         folder = workdir / f"lane_{lane}"
@@ -173,29 +185,14 @@ def _is_input(name: str, ports: Ports) -> bool:
     return name.endswith(".read_data") if "." in name else ports[TOP][name][0]
 
 
-def _build(config: AcceleratorConfig, verilog: str, workdir: Path) -> Path:
+def _build(config: AcceleratorConfig, verilog: str) -> Path:
     """Compile the model; it runs for seconds, so it is compiled quickly."""
-    (workdir / f"{TOP}.v").write_text(_watching(verilog), encoding="utf-8")
-    bench = resources.files("characterize").joinpath("accelerator.cpp").read_text()
-    (workdir / "bench.cpp").write_text(bench, encoding="utf-8")
-    defines = f"#define QUIDAM_BUS_BITS {config.bus_bits}\n#define QUIDAM_AFTER {AFTER}\n"
-    (workdir / "fields.h").write_text(defines, encoding="utf-8")
-    verilator = tools.verilator()
-    tools.run(
-        [
-            verilator.program,
-            *("--cc", "--exe", "--build", "-j", "2", "--top-module", TOP),
-            *("-Wno-fatal", "-Wno-lint", "--x-assign", "fast", "--noassert", "-CFLAGS", "-I.."),
-            # The wheel's own rule for precompiled headers is broken for large models.
-            *("-MAKEFLAGS", f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1 PYTHON3={sys.executable}"),
-            *(f"{TOP}.v", "bench.cpp"),
-        ],
-        cwd=workdir,
-        log=workdir / "verilator.log",
-        timeout=1800,
-        env=verilator.env,
-    )
-    return workdir / "obj_dir" / f"V{TOP}"
+    files = {
+        f"{TOP}.v": _watching(verilog),
+        "accelerator.cpp": resources.files("characterize").joinpath("accelerator.cpp").read_text(),
+        "fields.h": f"#define QUIDAM_BUS_BITS {config.bus_bits}\n#define QUIDAM_AFTER {AFTER}\n",
+    }
+    return compiled_model(TOP, files, optimize="-O1")
 
 
 def _write_tensors(
@@ -203,9 +200,10 @@ def _write_tensors(
 ) -> None:
     """An image of its own for every lane, and channels and filters of its own."""
     images, filters = quantized_layer(config)
-    channels = (3 * lane + np.arange(layer.in_channels)) % LAYER.in_channels
-    chosen = (5 * lane + np.arange(layer.out_channels)) % LAYER.out_channels
-    image = images[lane % len(images)][None, channels]
+    group, number = divmod(lane, len(images))
+    channels = (3 * number + 4 * group + np.arange(layer.in_channels)) % LAYER.in_channels
+    chosen = (5 * number + 8 * group + np.arange(layer.out_channels)) % LAYER.out_channels
+    image = images[number][None, channels]
     own = filters[chosen][:, channels]
     stage = output_stage(
         config, golden_layer(config.arithmetic, layer, image, own, plan.mapping)[0]

@@ -14,7 +14,7 @@ SCHEMA = "quidam-whole/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A whole accelerator in one technology, measured while it runs `WHOLE_LAYER`; no memories.
+    """A whole accelerator in one technology, measured while it runs `whole_layer`; no memories.
 
     Parameters
     ----------

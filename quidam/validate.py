@@ -190,7 +190,7 @@ def compared(
     """Each beside what the composition says of it."""
     from characterize.store import Store
     from characterize.whole_plan import components_of
-    from characterize.whole_rtl import WHOLE_LAYER
+    from characterize.whole_rtl import whole_layer
     from explore.composition import Comparison, predict
     from models.fit import fit
     from models.model_file import TechnologyData
@@ -225,7 +225,11 @@ def compared(
                 whole=whole,
                 predictions={
                     way: predict(
-                        one, config, WHOLE_LAYER, clock_ns=whole.clock_ns, recipe=plan.recipe
+                        one,
+                        config,
+                        whole_layer(config),
+                        clock_ns=whole.clock_ns,
+                        recipe=plan.recipe,
                     )
                     for way, one in ways.items()
                 },

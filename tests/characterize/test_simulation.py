@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from characterize import simulation
+from characterize import compiled_model, simulation
 from characterize.regression import mismatches, random_stage, random_tensors
 from characterize.simulation import Run, build, simulate
 from rtl_gen.config import AcceleratorConfig
@@ -127,7 +127,7 @@ def test_progress_is_told_while_a_long_layer_runs() -> None:
 @pytest.mark.eda
 def test_a_model_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(small("one_pe"))
-    monkeypatch.setattr(simulation, "_verilate", lambda *arguments: pytest.fail("built again"))
+    monkeypatch.setattr(compiled_model, "_verilate", lambda *arguments: pytest.fail("built again"))
     assert build(small("one_pe")) == model
 
 

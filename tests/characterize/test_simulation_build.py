@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from characterize import simulation, tools
+from characterize import compiled_model, simulation, tools
 from characterize.simulation import build
 from rtl_gen.descriptor import FIELDS
 from rtl_gen.errors import ToolError
@@ -26,13 +27,13 @@ def without_verilator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_failed_build_leaves_its_log_in_the_cache_and_no_model(
     without_verilator: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(work: Path, log: Path, waves: bool) -> None:
-        assert (work / "core.v").read_text() == "// stand-in\n"
-        assert not waves
+    def fail(top: str, work: Path, log: Path, options: Sequence[str], optimize: str) -> None:
+        assert (work / f"{top}.v").read_text() == "// stand-in\n"
+        assert "--trace-fst" not in options
         log.write_text("%Error")
         raise ToolError("verilator failed", log=str(log))
 
-    monkeypatch.setattr(simulation, "_verilate", fail)
+    monkeypatch.setattr(compiled_model, "_verilate", fail)
     with pytest.raises(ToolError, match="verilator failed") as failure:
         build(small("one_pe"))
     assert list(without_verilator.iterdir()) == [Path(failure.value.log)]
@@ -44,16 +45,16 @@ def test_two_builds_of_the_same_do_not_meet(
     """While one compiles, another one compiles the same from beginning to end."""
     logs: list[Path] = []
 
-    def compile_twice(work: Path, log: Path, waves: bool) -> None:
+    def compile_twice(top: str, work: Path, log: Path, *_: object) -> None:
         logs.append(log)
         log.touch()
         if len(logs) == 1:
             build(small("one_pe"))
         (work / "obj_dir").mkdir()
-        (work / "obj_dir" / "Vcore").write_text(log.name)
+        (work / "obj_dir" / f"V{top}").write_text(log.name)
         log.unlink()
 
-    monkeypatch.setattr(simulation, "_verilate", compile_twice)
+    monkeypatch.setattr(compiled_model, "_verilate", compile_twice)
     model = build(small("one_pe"))
     assert len(set(logs)) == 2
     assert model.read_text() == logs[1].name, "the first that is ready stays"
@@ -65,15 +66,16 @@ def test_a_model_that_traces_is_another_one(
 ) -> None:
     """Its harness is told so, and the ports in the order of the descriptor."""
 
-    def compiled(work: Path, log: Path, waves: bool) -> None:
+    def compiled(top: str, work: Path, log: Path, options: Sequence[str], optimize: str) -> None:
+        waves = "--trace-fst" in options
         header = (work / "fields.h").read_text()
         assert ("#define QUIDAM_WAVES" in header.splitlines()) == waves
         ports = [f"X(layer_{name})" for name in FIELDS]
         assert f"#define QUIDAM_FIELDS(X) {' '.join(ports)}" in header.splitlines()
         (work / "obj_dir").mkdir()
-        (work / "obj_dir" / "Vcore").touch()
+        (work / "obj_dir" / f"V{top}").touch()
 
-    monkeypatch.setattr(simulation, "_verilate", compiled)
+    monkeypatch.setattr(compiled_model, "_verilate", compiled)
     models = {build(small("one_pe"), waves=waves) for waves in (False, True)}
     assert len(models) == 2
     assert {path.parent for path in models} == set(without_verilator.iterdir())
@@ -81,9 +83,9 @@ def test_a_model_that_traces_is_another_one(
 
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUIDAM_CACHE", "/somewhere")
-    assert simulation.cache_folder() == Path("/somewhere")
+    assert compiled_model.cache_folder() == Path("/somewhere")
     monkeypatch.delenv("QUIDAM_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert simulation.cache_folder() == Path("/caches/quidam")
+    assert compiled_model.cache_folder() == Path("/caches/quidam")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert simulation.cache_folder() == Path.home() / ".cache" / "quidam"
+    assert compiled_model.cache_folder() == Path.home() / ".cache" / "quidam"

@@ -19,7 +19,7 @@ from characterize.technology import TECHNOLOGIES, read_technology
 from characterize.whole import measure_whole, whole_id
 from characterize.whole_plan import DEFAULTS, components_of, load_whole_plan
 from characterize.whole_power import GLUE, kind_of, owners_of, power_by_kind
-from characterize.whole_rtl import WHOLE_LAYER, black_boxes, watched_ports, whole_stimulus
+from characterize.whole_rtl import black_boxes, watched_ports, whole_layer, whole_stimulus
 from characterize.whole_store import Whole, WholeStore, from_json, to_json
 from rtl_gen.components import KINDS
 from rtl_gen.config import AcceleratorConfig
@@ -29,8 +29,6 @@ from rtl_gen.verilog import accelerator_verilog
 from tests.characterize import mini
 from tests.characterize.osu018 import osu018
 
-#: Some hundred cycles of 2 x 2 PEs.
-LAYER = replace(WHOLE_LAYER, in_channels=2, out_channels=4)
 CONFIG = AcceleratorConfig.from_mapping(
     {
         **{"arithmetic": "int4", "rows": 2, "columns": 2, "buffer_kib": 4, "bus_bits": 64},
@@ -103,7 +101,7 @@ def test_the_accelerators_that_ship_run_the_layer_and_are_in_no_fit(size: int) -
     technology = read_technology(TECHNOLOGIES / "osu018.yaml")
     for config in configs:
         assert (config.rows, config.columns) == (size, size)
-        check(config, WHOLE_LAYER)
+        check(config, whole_layer(config))
         tasks = components_of(config, technology, 10.0, "fast")
         assert [task.component for task in tasks] == list(KINDS)
 
@@ -154,9 +152,10 @@ def test_a_small_accelerator_from_end_to_end(tmp_path: Path, scratchpads: str) -
     """The PEs, idle, take to the last digit what a PE measured alone takes, times their number."""
     technology, liberty = osu018(tmp_path)
     config = replace(CONFIG, scratchpads=scratchpads)
-    found = measure_whole(config, technology=technology, liberty=liberty, layer=LAYER)
-    assert found.id == whole_id(config, technology, technology.clock_ns, "fast", LAYER)
-    assert found.id != whole_id(config, technology, technology.clock_ns, "fast")
+    found = measure_whole(config, technology=technology, liberty=liberty)
+    assert found.id == whole_id(config, technology, technology.clock_ns, "fast")
+    other = replace(whole_layer(config), out_channels=8)
+    assert found.id != whole_id(config, technology, technology.clock_ns, "fast", other)
     assert from_json(to_json(found)) == found
     tasks = {one.component: one for one in components_of(config, technology, 10.0, "fast")}
     alone = measure(
@@ -197,4 +196,4 @@ def test_a_netlist_that_differs_from_the_rtl_is_refused(
     monkeypatch.setattr(whole, "whole_stimulus", wrong)
     message = r"differ first in core\.psum_sram_odd_1\.write_data\[2\] at cycle 400"
     with pytest.raises(UserError, match=message):
-        measure_whole(CONFIG, technology=technology, liberty=liberty, layer=LAYER)
+        measure_whole(CONFIG, technology=technology, liberty=liberty)

@@ -11,7 +11,7 @@ import pytest
 
 from characterize.memory import QUANTITIES
 from characterize.whole_plan import WholePlan
-from characterize.whole_rtl import WHOLE_LAYER
+from characterize.whole_rtl import whole_layer
 from characterize.whole_store import Whole
 from explore.composition import Comparison, Prediction, by_kind, predict, settled_logic, summary
 from models.build import Build
@@ -30,6 +30,7 @@ CONFIG = AcceleratorConfig.from_mapping(
         **{"ifmap_words": 12, "weight_words": 96, "psum_words": 16},
     }
 )
+LAYER = whole_layer(CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def model() -> PpaModel:
 
 
 def test_a_prediction_is_the_sum_of_its_parts_and_has_no_memories(model: PpaModel) -> None:
-    found = predict(model, CONFIG, WHOLE_LAYER, clock_ns=CLOCK_NS, recipe="fast")
+    found = predict(model, CONFIG, LAYER, clock_ns=CLOCK_NS, recipe="fast")
     for total, parts in (
         (found.area_um2, found.area_by),
         (found.power_mw, found.power_by),
@@ -54,9 +55,9 @@ def test_a_prediction_is_the_sum_of_its_parts_and_has_no_memories(model: PpaMode
 
 def test_power_is_counted_event_by_event(model: PpaModel) -> None:
     """Of the PEs, by hand: idling all the time, and what events add."""
-    found = predict(model, CONFIG, WHOLE_LAYER, clock_ns=CLOCK_NS, recipe="fast")
+    found = predict(model, CONFIG, LAYER, clock_ns=CLOCK_NS, recipe="fast")
     own = by_kind(settled_logic(model), CONFIG, Build())["pe"]
-    plan = schedule(CONFIG, WHOLE_LAYER)
+    plan = schedule(CONFIG, LAYER)
 
     def of(event: str) -> float:
         return sum(own[f"energy_pj.{event}.{part}"] for part in ("datapath", "scratchpad", "clock"))
@@ -120,7 +121,7 @@ def test_the_report_shows_what_was_found(
 ) -> None:
     plan = WholePlan(arithmetics=("int8",), size=4, bus_bits=64, memories=())
     found = [comparison(100.0, 99.0), comparison(100.0, 106.0, "int4")]
-    content: dict[str, Any] = report(found, {"int2 4x4": "no room"}, "imaginary", plan)
+    content: dict[str, Any] = report(found, {"int2 4x4": "no room"}, "imaginary", plan, None)
     write(tmp_path, content)
     assert json.loads((tmp_path / "validate.json").read_text()) == content
     with (tmp_path / "validate.csv").open() as stream:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from characterize import simulation
+from characterize import compiled_model
 from characterize.regression import random_stage, random_tensors
 from quidam import simulate as verb
 from quidam.main import main
@@ -157,7 +157,7 @@ def test_waves_are_written_by_a_model_of_their_own(
     for seed in ("1", "2"):
         waves = tmp_path / seed / "waves.fst"
         assert main(["simulate", *files, "--waves", str(waves), "--seed", seed]) == 0
-        monkeypatch.setattr(simulation, "_verilate", lambda *_: pytest.fail("built again"))
+        monkeypatch.setattr(compiled_model, "_verilate", lambda *_: pytest.fail("built again"))
         content = waves.read_bytes()
         assert content[:9] == bytes([0]) + (329).to_bytes(8, "big"), "a header block of FST"
         sizes.append(len(content))
