@@ -5,6 +5,8 @@ PACKAGES := rtl_gen characterize models explore quidam
 TECH ?= osu018
 # Minutes that `make models` measures at most.
 BUDGET ?= 20
+# Rows and columns of the accelerators of `make validate`.
+SIZE ?= 4
 # How many processes to use; the default is what the machine has.
 WORKERS ?= $(shell nproc)
 
@@ -45,9 +47,9 @@ models: setup ## characterize and fit a technology anew (TECH=osu018, BUDGET=20 
 	    --budget $(BUDGET)
 	$(BIN)/quidam fit build/models/$(TECH) -o models/trained/$(TECH).json
 
-validate: setup ## hold the models that ship against whole accelerators (TECH=osu018)
-	$(BIN)/quidam validate --tech $(TECH) --store build/validate/$(TECH) --workers $(WORKERS) \
-	    -o models/trained/$(TECH)-validation
+validate: setup ## hold the models that ship against whole accelerators (TECH=osu018, SIZE=4 or 8)
+	$(BIN)/quidam validate --tech $(TECH) --size $(SIZE) --store build/validate/$(TECH) \
+	    --workers $(WORKERS) -o models/trained/$(TECH)-validation$(if $(filter 8,$(SIZE)),-8x8)
 
 format: setup-python ## rewrite the sources as ruff wants them
 	$(BIN)/ruff check --fix .

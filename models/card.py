@@ -17,6 +17,7 @@ from models.glitches import PARTS, Factors
 from models.markdown import table
 from models.memory_card import memory_section
 from models.validation import worst
+from models.whole_card import whole_section
 from rtl_gen.components import KINDS
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ def write_card(folder: Path, name: str, fit: Fit, samples: Sequence[Sample]) -> 
     folder.mkdir(parents=True, exist_ok=True)
     plots = draw(folder, name, fit, samples)
     card = folder / f"{name}.md"
-    card.write_text(text(name, fit, samples, plots), encoding="utf-8")
+    card.write_text(text(folder, name, fit, samples, plots), encoding="utf-8")
     return [card, *plots]
 
 
-def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) -> str:
-    """The card as Markdown."""
+def text(
+    folder: Path, name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]
+) -> str:
+    """The card as Markdown; `folder` is its own, where validations may lie."""
     contents = fit.model.contents
     technology, manifest = contents.technology, contents.manifest
     found = crossover(fit.model)
@@ -86,10 +89,7 @@ def text(name: str, fit: Fit, samples: Sequence[Sample], plots: Sequence[Path]) 
         *(f"![{plot.stem}]({plot.name})" for plot in plots if plot.name != picture),
         "## Glitches",
         _glitches(technology.glitches),
-        "## Whole accelerators",
-        f"`quidam validate --tech {technology.name}` holds the model against accelerators that "
-        f"were synthesized, timed and simulated whole: "
-        f"`{technology.name}-validation/validate.md` has its errors, once it has run.",
+        whole_section(folder, name, technology.name, fit.model.sha256),
         "## Not in the model",
         "Wires between components and their clock tree, anything that synthesis of one component "
         "does not see. Predictions are clipped at zero.",

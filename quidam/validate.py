@@ -64,7 +64,16 @@ def add_parser(subparsers: Any) -> None:
         "--workers", metavar="N", type=int, help="processes at work (as many as there are cores)"
     )
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="write validate.json, .csv, .md and .png"
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="write validate.json, .csv, .md and .png; "
+        "DIR called NAME-validation goes into the card NAME.md beside it",
+    )
+    parser.add_argument(
+        "--fitted-only",
+        action="store_true",
+        help="leave out the components of the very same sizes, which take as long again",
     )
     parser.add_argument("--strict", action="store_true", help="exit status 1 where a bar is missed")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -74,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, compose, compare, show."""
     from characterize.technology import load_technology
     from characterize.whole_plan import DEFAULTS, load_whole_plan
+    from models.whole_card import refresh
     from quidam.characterize import need_tools
     from quidam.validation_report import report, show, write
 
@@ -89,11 +99,16 @@ def run(args: argparse.Namespace) -> int:
         print(f"quidam: warning: {warning}", file=sys.stderr)
     folder = Path(args.store or Path("build") / "validate" / technology.name)
     model = fitted(args.model, technology, plan)
+    if args.fitted_only and model is None:
+        raise UserError("--fitted-only must come with --model, where no model ships")
     wholes, failures = measured(plan, technology, folder, workers)
-    found = compared(wholes, plan, technology, folder, workers, model)
+    exact = None if args.fitted_only else own_models(wholes, plan, technology, folder, workers)
+    found = compared(wholes, plan, model, exact)
     content = report(found, failures, technology.name, plan, model)
     if args.output:
         write(Path(args.output), content)
+        if model is not None:
+            refresh(Path(args.output), technology.name, model.sha256)
     if args.json:
         print(json.dumps(content))
     else:
@@ -179,25 +194,24 @@ def measured(
     return [whole for whole in found if whole is not None], failures
 
 
-def compared(
+def own_models(
     wholes: Sequence[Whole],
     plan: WholePlan,
     technology: Technology,
     folder: Path,
     workers: int,
-    model: PpaModel | None,
-) -> list[Comparison]:
-    """Each beside what the composition says of it."""
+) -> list[PpaModel]:
+    """Of each accelerator a model of its own: of components measured at the very same sizes."""
     from characterize.store import Store
     from characterize.whole_plan import components_of
-    from characterize.whole_rtl import whole_layer
-    from explore.composition import Comparison, predict
     from models.fit import fit
     from models.model_file import TechnologyData
     from quidam.workbench import workbench
 
-    configs = [AcceleratorConfig.from_mapping(dict(whole.config)) for whole in wholes]
-    lists = [components_of(one, technology, technology.clock_ns, plan.recipe) for one in configs]
+    lists = [
+        components_of(_config(whole), technology, technology.clock_ns, plan.recipe)
+        for whole in wholes
+    ]
     tasks = list({str(task): task for tasks in lists for task in tasks}.values())
     store = Store(folder)
     with workbench(technology, store, workers, retry=True) as bench:
@@ -214,27 +228,36 @@ def compared(
         dram_pj_per_bit=technology.dram_pj_per_bit,
         glitches={},
     )
+    return [fit([by_task[str(task)] for task in own], data).model for own in lists]
+
+
+def _config(whole: Whole) -> AcceleratorConfig:
+    return AcceleratorConfig.from_mapping(dict(whole.config))
+
+
+def compared(
+    wholes: Sequence[Whole],
+    plan: WholePlan,
+    model: PpaModel | None,
+    exact: Sequence[PpaModel] | None,
+) -> list[Comparison]:
+    """Each beside what the composition says of it: of the fitted model, and of its own."""
+    from characterize.whole_rtl import whole_layer
+    from explore.composition import Comparison, predict
+
     found = []
-    for whole, config, own in zip(wholes, configs, lists, strict=True):
-        exact = fit([by_task[str(task)] for task in own], data).model
-        ways: dict[str, PpaModel] = {"composed": exact}
+    for number, whole in enumerate(wholes):
+        config = _config(whole)
+        ways: dict[str, PpaModel] = {} if exact is None else {"composed": exact[number]}
         if model is not None and _knows(model, config, plan):
             ways["fitted"] = model
-        found.append(
-            Comparison(
-                whole=whole,
-                predictions={
-                    way: predict(
-                        one,
-                        config,
-                        whole_layer(config),
-                        clock_ns=whole.clock_ns,
-                        recipe=plan.recipe,
-                    )
-                    for way, one in ways.items()
-                },
+        predictions = {
+            way: predict(
+                one, config, whole_layer(config), clock_ns=whole.clock_ns, recipe=plan.recipe
             )
-        )
+            for way, one in ways.items()
+        }
+        found.append(Comparison(whole=whole, predictions=predictions))
     return found
 
 

@@ -20,6 +20,7 @@ from models.component import ComponentModel
 from models.features import features
 from models.markdown import table
 from models.ppa import TRAINED, PpaModel
+from models.whole_card import HEADINGS, QUANTITIES, whole_rows
 from rtl_gen.config import AcceleratorConfig
 
 #: Of the table of processing elements; the array's size does not matter to them.
@@ -36,7 +37,6 @@ PICTURE = Path(__file__).parent.parent / "docs" / "images" / "whole-accelerators
 COLOURS = {"fp32": "#0072B2", "int16": "#D55E00", "lightpe1": "#009E73", "lightpe2": "#CC79A7"}
 SHIFTS = dict(zip(COLOURS, (-0.24, -0.08, 0.08, 0.24), strict=True))
 MARKERS = {"4 x 4": "o", "8 x 8": "D"}
-WHOLE = {"area_um2": "area", "power_mw": "power", "min_period_ns": "period"}
 
 
 def main() -> None:
@@ -46,12 +46,7 @@ def main() -> None:
     print()
     print(table(["technology", "PE type", "samples", *ERRORS.values()], _types(models)))
     print()
-    print(
-        table(
-            ["technology", "PE type", "array", "designs", *WHOLE.values(), "missed"],
-            _wholes(models),
-        )
-    )
+    print(table(["technology", *HEADINGS], _wholes(models)))
     print()
     head = ("area um2", *(f"{part} pJ" for part in PARTS), "sum", "with glitches")
     print(table(["technology", "PE", *head, f"{REFERENCE}: area", "energy"], _elements(models)))
@@ -103,26 +98,16 @@ def _validations(models: Iterable[str]) -> Iterator[tuple[str, str, dict[str, An
 
 
 def _wholes(models: Iterable[str]) -> Iterator[list[str]]:
-    """Mean and largest error of the fitted models' predictions, by PE type."""
-    for name, array, content in _validations(models):
-        found: dict[str, dict[str, Any]] = {}
-        for row in content["summary"]:
-            if row["way"] == "fitted":
-                found.setdefault(row["arithmetic"], {})[row["quantity"]] = row
-        for arithmetic, rows in found.items():
-            errors = (
-                f"{rows[one]['mean_percent']:.1f} ({rows[one]['worst_percent']:.1f})"
-                for one in WHOLE
-            )
-            designs = str(rows["area_um2"]["designs"])
-            missed = ", ".join(WHOLE[one] for one in WHOLE if not rows[one]["met"])
-            yield [name, arithmetic, array, designs, *errors, missed or "none"]
+    """Technology, and errors of the fitted models' predictions by PE type."""
+    for name, _, content in _validations(models):
+        for row in whole_rows(content):
+            yield [name, *row]
 
 
 def _draw(path: Path, found: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
     """Every accelerator's error, a panel a quantity; grey are the bars of mean and worst."""
     figure = Figure(figsize=(10.5, 4.2), layout="constrained")
-    panels = figure.subplots(1, len(WHOLE))
+    panels = figure.subplots(1, len(QUANTITIES))
     technologies: list[str] = []
     for name, array, content in found:
         if name not in technologies:
@@ -131,7 +116,7 @@ def _draw(path: Path, found: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
             arithmetic = design["config"]["arithmetic"]
             if "fitted" not in design["error_percent"]:
                 continue
-            for axes, quantity in zip(panels, WHOLE, strict=True):
+            for axes, quantity in zip(panels, QUANTITIES, strict=True):
                 axes.plot(
                     technologies.index(name) + SHIFTS[arithmetic],
                     design["error_percent"]["fitted"][quantity],
@@ -140,7 +125,7 @@ def _draw(path: Path, found: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
                     fillstyle="none",
                     linestyle="",
                 )
-    for axes, (quantity, title) in zip(panels, WHOLE.items(), strict=True):
+    for axes, (quantity, title) in zip(panels, QUANTITIES.items(), strict=True):
         mean, worst = BARS[quantity]
         axes.axhspan(-worst, worst, color="0.94", zorder=0)
         axes.axhspan(-mean, mean, color="0.87", zorder=0)
