@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from characterize.cell_faults import faults
 from characterize.cell_files import prepare
 from characterize.cell_kinds import constant_pin
 from characterize.cells import Library
-from characterize.finding import Finding, error, note
+from characterize.finding import Finding, error, note, prune_line
 from characterize.inspect_library import clock_gate_cell, latch_cell, tie_cell
-from characterize.liberty import read_library
+from characterize.liberty import read_cells
 from characterize.library_header import UNITS, read_header
 from characterize.storage_cells import clock_gate_verilog, latch_map
 from characterize.technology import Technology
@@ -29,11 +29,12 @@ def examine(technology: Technology) -> list[Finding]:
     ]
     findings += _memory(technology)
     try:
-        whole = read_library(*(file.path for file in technology.liberty))
+        whole, _ = read_cells(*(file.path for file in technology.liberty))
         with tempfile.TemporaryDirectory(prefix="quidam-") as folder:
-            library = read_library(*prepare(technology, Path(folder)))
+            library, refused = read_cells(*prepare(technology, Path(folder)))
     except UserError as broken:
         return [*findings, error(str(broken))]
+    findings += _refused(refused)
     findings += _files(technology)
     findings += _corner(technology, library)
     findings += _driver(technology, library)
@@ -46,6 +47,18 @@ def examine(technology: Technology) -> list[Finding]:
     return sorted(
         findings, key=lambda finding: ("error", "warning", "note").index(finding.severity)
     )
+
+
+def _refused(refused: Mapping[str, UserError]) -> Iterator[Finding]:
+    """Cells that synthesis may use, but that break a rule; lines are those without pruned cells."""
+    for name, broken in refused.items():
+        rule = str(broken).partition(": ")[2]
+        yield Finding(
+            severity="error",
+            cell=name,
+            message=f"can't be read: {rule}; prune it, or mend the file",
+            proposal=prune_line(name),
+        )
 
 
 def _memory(technology: Technology) -> Iterator[Finding]:
@@ -73,6 +86,10 @@ def _files(technology: Technology) -> Iterator[Finding]:
         if len(units) > 1:
             values = ", ".join(f"{value:g}" for value in sorted(units))
             yield note(f"units of {quantity} differ between files ({values}); each has its own")
+    corners = dict.fromkeys(header.corner for header in headers)
+    if len(corners) > 1:
+        names = ", ".join(corner or "none" for corner in corners)
+        yield note(f"operating conditions differ by name between files ({names}): one corner?")
 
 
 def _corner(technology: Technology, library: Library) -> Iterator[Finding]:
@@ -83,9 +100,15 @@ def _corner(technology: Technology, library: Library) -> Iterator[Finding]:
         if not np.isclose(said, found):
             message = f"{name} must be the Liberty file's, {found:g} {unit}, not {said:g}"
             yield error(message, f"{name}: {found:g}")
+    header = read_header(technology.liberty[0].path)
+    if header.unused:
+        yield note(
+            f"{header.unused} are not the library's default; its nominal "
+            f"{library.voltage_v:g} V, {library.temperature_c:g} C are taken"
+        )
     if technology.corner in technology.corners:
         return  # a name of the file's own choice
-    named = read_header(technology.liberty[0].path).corner
+    named = header.corner
     if named and named != technology.corner:
         yield note(f"corner {technology.corner} is {named} in the Liberty file", f"corner: {named}")
 

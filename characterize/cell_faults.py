@@ -11,7 +11,7 @@ from characterize.finding import Finding, prune_line
 
 
 def faults(cell: Cell) -> Iterator[Finding]:
-    """All findings of a cell that synthesis may use."""
+    """All findings of a cell that synthesis may use; read with its `timing` groups."""
     for text in _misused(cell):
         yield Finding(severity="note", cell=cell.name, message=text, proposal=prune_line(cell.name))
     for text in _missing(cell):
@@ -46,6 +46,7 @@ def _missing(cell: Cell) -> Iterator[str]:
         yield "has no area"
     if all(_constant(cell, pin) for pin in outputs):
         return
+    yield from _untimed(cell)
     if not any(pin.powers for pin in cell.pins.values()):
         yield "has no internal power"
     if not (cell.leakage_mw > 0 or any(value > 0 for _, value in cell.leakages)):
@@ -54,3 +55,21 @@ def _missing(cell: Cell) -> Iterator[str]:
 
 def _constant(cell: Cell, pin: Pin) -> bool:
     return pin.name in (constant_pin(cell, True), constant_pin(cell, False))
+
+
+def _untimed(cell: Cell) -> Iterator[str]:
+    """Paths that end at such a cell are left out of every period."""
+    timed = {
+        name
+        for part in cell.group.named("pin", "bus", "bundle")
+        if list(part.named("timing"))
+        for name in part.arguments
+    }
+    for pin in cell.pins.values():
+        if pin.direction == "output" and pin.function is not None and pin.name not in timed:
+            yield f"has no delay to {pin.name}: periods leave out what is behind it"
+    if cell.flip_flop is None:
+        return
+    data = pins(cell.flip_flop.next_state) & cell.pins.keys()
+    if data and not data & timed:
+        yield f"has no setup time at {', '.join(sorted(data))}: periods leave out what is before it"

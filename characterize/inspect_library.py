@@ -5,7 +5,7 @@ Every choice is by a rule that holds for any library, and comes with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from characterize.cell_kinds import (
@@ -23,6 +23,7 @@ from characterize.cells import Cell, Library
 from characterize.liberty import CLOCK_GATES
 from rtl_gen.errors import UserError
 
+UNREADABLE = "cells that can't be read: quidam tech check says why where they are not pruned"
 #: Input pins of the driving cell that hang on every output.
 FANOUT = 4
 
@@ -57,8 +58,12 @@ class Inspection:
         return float(f"{FANOUT * self.input_ff:.2g}")
 
 
-def inspect(library: Library) -> Inspection:
+def inspect(library: Library, refused: Collection[str] = ()) -> Inspection:
     """Choose.
+
+    Parameters
+    ----------
+    refused : names of cells that can't be read (`liberty.read_cells`), to be pruned.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def inspect(library: Library) -> Inspection:
     for cell in free:
         if cell.name not in chosen and (constant_pin(cell, True) or constant_pin(cell, False)):
             reasons[cell.name] = "constants, but larger than the tie cells"
-    reasons |= dict.fromkeys(chosen, "")
+    reasons |= dict.fromkeys(chosen, "") | dict.fromkeys(refused, UNREADABLE)
     flip_flops = [cell for cell in free if is_plain_flip_flop(cell)]
     rising = [cell for cell in flip_flops if _controls(cell)[0] == "pin"]
     flip_flop = _smallest(rising) or _smallest(flip_flops)

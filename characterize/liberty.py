@@ -22,13 +22,27 @@ from characterize.liberty_numbers import number, numbers, unit
 from characterize.liberty_text import Group, read_groups
 from rtl_gen.errors import UserError
 
-__all__ = ["Cell", "FlipFlop", "InternalPower", "Latch", "Library", "Pin", "Table", "read_library"]
+__all__ = [
+    "Cell",
+    "FlipFlop",
+    "InternalPower",
+    "Latch",
+    "Library",
+    "Pin",
+    "Table",
+    "read_cells",
+    "read_library",
+]
 
 T = TypeVar("T")
 
 _SLEW = ("input_net_transition", "input_transition_time")
 _LOAD = ("total_output_net_capacitance",)
 _EDGES = ("rise_power", "fall_power", "power")
+#: Tables of `timing` groups: most of a file, and slow to read.
+DELAYS = frozenset(
+    f"{edge}_{what}" for edge in ("rise", "fall") for what in ("constraint", "transition")
+) | {"cell_rise", "cell_fall"}
 #: Integrated clock gates that are understood: a latch that is open while the clock is low, and an
 #: and; a test pin, where there is one, comes before the latch.
 CLOCK_GATES = ("latch_posedge", "latch_posedge_precontrol")
@@ -45,16 +59,46 @@ def read_library(*paths: Path, timing: bool = False) -> Library:
 
     Raises
     ------
-    UserError : a file is missing, cut short or breaks a rule, or the files differ in voltage.
+    UserError : a file is missing, cut short or breaks a rule, or the files differ in voltage or
+        temperature.
     """
-    skip = frozenset() if timing else frozenset({"timing"})
-    libraries = [_Builder(path, read_groups(path, skip=skip)).library() for path in paths]
-    if len({library.voltage_v for library in libraries}) != 1:
-        raise UserError(f"Liberty files must have one voltage, not {list(map(str, paths))!r}")
-    cells = {name: cell for library in libraries for name, cell in library.cells.items()}
-    if len(cells) < sum(len(library.cells) for library in libraries):
-        raise UserError(f"Liberty files must hold different cells, not {list(map(str, paths))!r}")
-    return replace(libraries[0], cells=cells)
+    library, refused = read_cells(*paths, skip=frozenset() if timing else frozenset({"timing"}))
+    for broken in refused.values():
+        raise broken
+    return library
+
+
+def read_cells(*paths: Path, skip: frozenset[str] = DELAYS) -> tuple[Library, dict[str, UserError]]:
+    """The same of the cells that can be read, and why each of the others can't, by name.
+
+    Parameters
+    ----------
+    skip : names of groups to leave out of `Cell.group`.
+
+    Raises
+    ------
+    UserError : as `read_library`, of all but what single cells break.
+    """
+    builders = [_Builder(path, read_groups(path, skip=skip)) for path in paths]
+    refused: dict[str, UserError] = {}
+    libraries = [builder.library(refused) for builder in builders]
+    for name, unit_name in (("voltage_v", "V"), ("temperature_c", "C")):
+        values = [getattr(library, name) for library in libraries]
+        if len(set(values)) != 1:
+            said = (
+                f"{value:g} {unit_name} ({path})" for value, path in zip(values, paths, strict=True)
+            )
+            rule = name.partition("_")[0]
+            raise UserError(f"Liberty files must have one {rule}, not {', '.join(said)}")
+    cells: dict[str, Cell] = {}
+    for library, path in zip(libraries, paths, strict=True):
+        if twice := sorted(cells.keys() & library.cells.keys()):
+            raise UserError(
+                f"Liberty files must hold different cells, not {', '.join(twice):.80} of {path} "
+                "again"
+            )
+        cells |= library.cells
+    return replace(libraries[0], cells=cells), refused
 
 
 class _Builder:
@@ -77,8 +121,8 @@ class _Builder:
         self.volt = volt
         self.points: dict[tuple[str, str], NDArray[np.float64]] = {}
 
-    def library(self) -> Library:
-        """The library of the file."""
+    def library(self, refused: dict[str, UserError]) -> Library:
+        """The library of the file; cells that can't be read go to `refused`."""
         corner = next(
             (
                 group
@@ -98,9 +142,14 @@ class _Builder:
             raise self._error(self.top, f"must have a voltage of more than 0, not {voltage!r}")
         cells: dict[str, Cell] = {}
         for group in self.top.named("cell"):
-            if (name := self._name(group)) in cells:
-                raise self._error(group, f"must have a name of its own, not {name!r} again")
-            cells[name] = self._cell(group)
+            name = self._name(group)
+            try:
+                if name in cells:
+                    raise self._error(group, f"must have a name of its own, not {name!r} again")
+                cells[name] = self._cell(group)
+            except UserError as broken:
+                refused.setdefault(name, broken)
+                cells.pop(name, None)
         return Library(
             name=" ".join(self.top.arguments),
             voltage_v=voltage_v,

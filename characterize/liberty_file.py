@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from characterize.liberty_text import read_bytes
+from rtl_gen.errors import UserError
 
 #: Variables that name folders of libraries.
 ROOTS = ("PDK_ROOT", "FLOW_HOME", "QUIDAM_LIBERTY")
@@ -35,19 +36,30 @@ def _sha256(path: Path, _mtime_ns: int, _size: int) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
-def locate(candidates: Sequence[str], folder: Path) -> Path:
-    """The first candidate that is there, or whose variables have values, or at all.
+def locate(candidates: Sequence[str], folder: Path, expected_sha256: str = "") -> Path:
+    """The first candidate that is the expected file, or there, or whose variables have values, or
+    at all.
 
     Parameters
     ----------
     candidates : at least one; relative to `folder`, environment variables in them are filled in.
+    expected_sha256 : of the text; "" where any file will do.
     """
     # Variables that are not set stay as they are: such a file is missing.
     expanded = [Path(os.path.expandvars(text)).expanduser() for text in candidates]
     paths = [path if unset(str(path)) else folder / path for path in expanded]
     here = [path for path in paths if path.is_file()]
+    if expected_sha256 and len(here) > 1:
+        here.sort(key=lambda path: not _is_expected(path, expected_sha256))
     told = [path for path in paths if not unset(str(path))]
     return [*here, *told, *paths][0]
+
+
+def _is_expected(path: Path, sha256: str) -> bool:
+    try:
+        return LibertyFile(path=path, expected_sha256=sha256).sha256() == sha256
+    except (UserError, OSError):
+        return False  # damaged: whoever reads it says so
 
 
 def unset(path: str) -> list[str]:

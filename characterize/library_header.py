@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from characterize.liberty_numbers import unit
+from characterize.liberty_numbers import number, unit
 from characterize.liberty_text import read_groups
 from rtl_gen.errors import UserError
 
@@ -26,11 +26,14 @@ class Header:
     Parameters
     ----------
     corner : name of its operating condition, or "".
+    unused : its one operating condition in words, where none is the default and this one differs
+        from the nominal voltage or temperature, which count; else "".
     units : for each of `UNITS` how much of the SI unit its own is.
     """
 
     name: str
     corner: str
+    unused: str
     units: Mapping[str, float]
 
 
@@ -42,8 +45,15 @@ def read_header(path: Path) -> Header:
     UserError : the file is missing or damaged, or says no unit.
     """
     top = read_groups(path, skip=frozenset({"cell"}))
-    conditions = [group.arguments[:1] for group in top.named("operating_conditions")]
-    only = "".join(conditions[0]) if len(conditions) == 1 else ""
+    conditions = list(top.named("operating_conditions"))
+    default = top.text("default_operating_conditions")
+    only = "".join(conditions[0].arguments[:1]) if len(conditions) == 1 else ""
+    said = [
+        (conditions[0].text(name), top.text(f"nom_{name}"))
+        for name in ("voltage", "temperature")
+        if only and not default
+    ]
+    differ = any(own and nominal and number(own) != number(nominal) for own, nominal in said)
     try:
         units = {
             quantity: unit("".join(top.words(name)), symbol)
@@ -53,6 +63,7 @@ def read_header(path: Path) -> Header:
         raise UserError(f"{path}: {error}") from error
     return Header(
         name=" ".join(top.arguments),
-        corner=top.text("default_operating_conditions") or only,
+        corner=default or ("" if differ else only),
+        unused=f"operating_conditions {only}" if differ else "",
         units=units,
     )

@@ -146,15 +146,16 @@ class _Reader:
             digest = item.get("sha256", "")
             if not isinstance(digest, str) or not re.fullmatch("([0-9a-f]{64})?", digest):
                 raise self._error("sha256", "be 64 hexadecimal digits, quoted", digest)
-            files.append(LibertyFile(path=self._path(item["file"]), expected_sha256=digest))
+            path = self._path(item["file"], digest)
+            files.append(LibertyFile(path=path, expected_sha256=digest))
         return tuple(files)
 
-    def _path(self, value: object) -> Path:
+    def _path(self, value: object, sha256: str) -> Path:
         given = value if isinstance(value, list) else [value]
         candidates = [text for text in given if isinstance(text, str) and text]
         if not given or len(candidates) < len(given):
             raise self._error("file", "be a path, or a list of paths", value)
-        return locate(candidates, self.folder)
+        return locate(candidates, self.folder, sha256)
 
     def _tie(self, key: str) -> tuple[str, str] | None:
         value = self.content.get(key)

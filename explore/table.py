@@ -58,11 +58,14 @@ def front_table(findings: Findings, first: str) -> pd.DataFrame:
 
 
 def fronts(exploration: Exploration) -> pd.DataFrame:
-    """`front_table` of every workload, one after another."""
+    """`front_table` of every workload, one after another; `scaled` names memories whose part of
+    the figures was scaled from another technology."""
     first = exploration.objectives[0].quantity
-    return pd.concat(
+    table = pd.concat(
         [front_table(findings, first) for findings in exploration.findings], ignore_index=True
     )
+    table["scaled"] = ", ".join(exploration.scaled)
+    return table
 
 
 def best_by_type(exploration: Exploration, findings: Findings) -> list[dict[str, Any]]:

@@ -191,6 +191,12 @@ def load_model(name_or_path: Path | str) -> PpaModel:
     if str(name_or_path) in shipped and not path.is_file():
         return PpaModel.load(shipped[str(name_or_path)])
     if not path.is_file():
+        if "@" in path.name:
+            name = str(name_or_path)
+            raise UserError(
+                f"no model of the corner {name!r} ships: measure it (quidam characterize --tech "
+                f"{name} --store DIR), fit it (quidam fit DIR -o MODEL.json), and give MODEL.json"
+            )
         raise UserError(
             f"model must be a file, or a model that ships ({', '.join(shipped) or 'none does'}), "
             f"not {str(name_or_path)!r}"

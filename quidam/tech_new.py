@@ -10,7 +10,7 @@ from pathlib import Path
 from characterize import tools
 from characterize.clock_trial import Clock, estimated_clock, tried_clock
 from characterize.inspect_library import inspect
-from characterize.liberty import read_library
+from characterize.liberty import read_cells
 from characterize.technology import load_technology
 from characterize.technology_draft import Draft, library_name
 from characterize.technology_file import NAME, NAME_RULE, NUMBERS
@@ -42,11 +42,13 @@ def drafted(files: list[Path], name: str | None, feature_nm: float | None) -> Dr
         raise UserError(f"--feature-nm must be {low:g} to {high:g} {unit}, not {feature_nm!r}")
     if name is not None and not NAME.fullmatch(name):
         raise UserError(f"--name must be {NAME_RULE}, not {name!r}")
-    library = read_library(*files)
+    library, refused = read_cells(*files)
+    for cell, broken in refused.items():
+        print(f"quidam: warning: {cell} is pruned: {broken}", file=sys.stderr)
     return Draft(
         files=files,
         library=library,
-        found=inspect(library),
+        found=inspect(library, refused),
         name=name or "",
         feature_nm=feature_nm,
     )

@@ -180,6 +180,18 @@ def test_a_scheduler_that_is_lost_ends_the_sweep_and_keeps_the_rest(
     assert 3 <= kept < 12
 
 
+def test_workers_that_come_late_join_in_as_the_how_to_has_them(tmp_path: Path) -> None:
+    """A cluster without workers, told to keep two: as jobs of SLURM begin some time later."""
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
+    ) as found:
+        found.adapt(minimum=2, maximum=2, interval="100ms")
+        outcome = run(tmp_path, standin.tasks(8), Cluster(found.scheduler_address))
+        assert len(found.scheduler.workers) == 2
+    assert len(Store(tmp_path / "store").samples()) == 8
+    assert not outcome.failures
+
+
 def dask_config(values: dict[str, str]) -> Any:
     """Settings of Dask for a while."""
     import dask

@@ -36,7 +36,7 @@ library (small) {
     area : 1; cell_leakage_power : 1;
     pin (A) { direction : input; capacitance : 0.002;
       rise_capacitance : 0.003; max_capacitance : 1; }
-    pin (Y) { direction : output; capacitance : 0; function : "!A";
+    pin (Y) { direction : output; capacitance : 0; function : "!A"; timing () { }
       internal_power () { related_pin : "A"; power (scalar) { values ("0.1"); } } }
   }
   cell ("NAND2") {
@@ -44,7 +44,7 @@ library (small) {
     user_text : "not a } brace";
     pin (A) { direction : "input"; capacitance : 0.002; }
     pin (B) { direction : input; capacitance : 0.002; }
-    pin (Y) { direction : output; function : "(A B)'";
+    pin (Y) { direction : output; function : "(A B)'"; timing () { }
       internal_power () { related_pin : "A"; power (scalar) { values ("0.1"); } } }
   }
   cell (DFF) {
@@ -52,8 +52,8 @@ library (small) {
     ff (IQ, IQN) { clocked_on : "C"; next_state : "D"; }
     pin (C) { direction : input; clock : true; capacitance : 0.002;
       internal_power () { power (scalar) { values ("0.1"); } } }
-    pin (D) { direction : input; capacitance : 0.002; }
-    pin (Q) { direction : output; function : "IQ"; }
+    pin (D) { direction : input; capacitance : 0.002; timing () { setup : 1; } }
+    pin (Q) { direction : output; function : "IQ"; timing () { edge : 1; } }
   }
   cell (TIE1) { area : 1; cell_leakage_power : 1; pin (Y) { direction : output; function : "1"; } }
 }
@@ -176,6 +176,19 @@ def test_variables_in_paths_are_filled_in(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     technology = small(tmp_path, liberty=[{"file": "${PDK_ROOT}/small.lib"}])
     assert technology.liberty[0].path == tmp_path / "small.lib"
+
+
+def test_of_several_files_the_expected_one_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "other.lib").write_text(LIBERTY + "\n")
+    (tmp_path / "broken.lib.gz").write_bytes(b"\x1f\x8b")
+    paths = ["broken.lib.gz", "other.lib", "small.lib"]
+    digest = hashlib.sha256(LIBERTY.encode()).hexdigest()
+    technology = small(tmp_path, liberty=[{"file": paths, "sha256": digest}])
+    assert technology.liberty[0].path == tmp_path / "small.lib"
+    assert technology.warnings() == []
+    technology = small(tmp_path, liberty=[{"file": paths[1:], "sha256": "0" * 64}])
+    assert technology.liberty[0].path == tmp_path / "other.lib"
+    assert len(technology.warnings()) == 1
 
 
 def test_a_variable_that_is_not_set_is_a_file_that_is_missing(
@@ -324,6 +337,15 @@ def test_a_check_of_a_sound_technology_notes_the_missing_tie_cell(tmp_path: Path
         ({}, 'time_unit : "1ns";', "", "error: small.lib:1: library: must say its time_unit"),
         ({}, "capacitive_load_unit (1, pf);", "", "error: small.lib:1: library: a unit must be"),
         ({}, "(A B)'", "(A PAD)'", "note: NAND2 has a function of pins it lacks at Y"),
+        ({}, "(A B)'", "(A &", "error: NAND2 can't be read: pin: "),
+        ({}, "timing () { setup : 1; }", "", "warning: DFF has no setup time at D: periods leave"),
+        ({}, "timing () { edge : 1; }", "", "warning: DFF has no delay to Q: periods leave out"),
+        (
+            {},
+            "nom_temperature : 25;",
+            "nom_temperature : 25; operating_conditions (hot) { temperature : 125; }",
+            "note: operating_conditions hot are not the library's default; its nominal 1 V, 25 C",
+        ),
     ],
 )
 def test_a_planted_fault_is_found(
@@ -333,6 +355,49 @@ def test_a_planted_fault_is_found(
     found = said(small(tmp_path, LIBERTY.replace(old, new) if old else LIBERTY, **changes))
     found = [line.replace(f"{tmp_path}/", "") for line in found]
     assert any(line.startswith(expected) for line in found), found
+
+
+def test_a_cell_that_can_not_be_read_is_named_and_may_be_pruned(tmp_path: Path) -> None:
+    broken = LIBERTY.replace("(A B)'", "(A &").replace('values ("0.1")', 'values ("0.1, 2")', 1)
+    found = examine(small(tmp_path, broken))
+    refused = [finding for finding in found if "can't be read" in finding.message]
+    assert [finding.cell for finding in refused] == ["INV", "NAND2"]
+    assert [finding.proposal for finding in refused] == ["prune: [INV]", "prune: [NAND2]"]
+    left = LIBERTY.replace("cell (INV)", "cell (INV2)").replace("cell (TIE1)", broken_cell(), 1)
+    technology = small(tmp_path, left, driving_cell="INV2", prune=["ODD"])
+    assert not any(finding.severity == "error" for finding in examine(technology))
+    with pytest.raises(UserError, match=r"small\.lib:\d+: pin: .*"):
+        read_library(tmp_path / "small.lib")
+
+
+def broken_cell() -> str:
+    """A cell whose function is none, and the head of the one that it stands before."""
+    return 'cell (ODD) { area : 1; pin (Y) { direction : output; function : "A &"; } } cell (TIE1)'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("nom_voltage : 1.0", "nom_voltage : 1.1", "one voltage, not 1 V ({0}), 1.1 V ({1})"),
+        ("temperature : 25", "temperature : 85", "one temperature, not 25 C ({0}), 85 C ({1})"),
+        ("XOR", "INV", "different cells, not INV of {1} again"),
+        (
+            "library (small) {",
+            "library (small) { default_operating_conditions : ss;"
+            " operating_conditions (ss) { voltage : 1.0; temperature : 25; }",
+            "operating conditions differ by name between files (none, ss): one corner?",
+        ),
+    ],
+)
+def test_files_of_different_corners_are_no_library(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    second = re.sub(r"cell \(\"?(\w+)\"?\)", r"cell (\g<1>_2)", LIBERTY).replace("INV_2", "XOR")
+    assert old in second
+    (tmp_path / "more.lib").write_text(second.replace(old, new))
+    technology = small(tmp_path, liberty=[{"file": "small.lib"}, {"file": "more.lib"}])
+    expected = expected.format(tmp_path / "small.lib", tmp_path / "more.lib")
+    assert any(expected in line for line in said(technology)), said(technology)
 
 
 @pytest.mark.eda

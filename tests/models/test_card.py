@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from models.component import Error
 from models.element_card import element_section, element_size, elements
 from models.fit import Fit
 from models.memory_card import memory_section
+from models.whole_card import QUANTITIES, TITLE, refresh, whole_section
 from rtl_gen.components import KINDS
 from tests.models.synthetic import MEMORIES, sample, sweep
 
@@ -113,3 +116,54 @@ def test_every_number_of_a_scaled_memory_says_so(folder: Path) -> None:
 def test_an_error_that_was_not_computed_is_a_dash() -> None:
     assert percent(Error(mean_percent=None, max_percent=None, method="no")) == "-"
     assert percent(Error(mean_percent=1.234, max_percent=5.678, method="")) == "1.2 (5.7)"
+
+
+def validation(sha256: str, *, met: bool = True, size: int = 4) -> dict[str, Any]:
+    """What validate.json has of it, for one PE type."""
+    numbers = {"mean_percent": 1.04, "worst_percent": 3.0, "designs": 3, "met": True}
+    rows = [
+        {"way": way, "arithmetic": "int8", "quantity": quantity, **numbers}
+        for way in ("composed", "fitted")
+        for quantity in QUANTITIES
+    ]
+    rows[-1]["met"] = met
+    bars = {quantity: [2.0, 5.0] for quantity in QUANTITIES}
+    manifest = {"model_sha256": sha256}
+    return {"size": size, "summary": rows, "bars_percent": bars, "manifest": manifest}
+
+
+def put(folder: Path, content: dict[str, Any]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "validate.json").write_text(json.dumps(content))
+
+
+def test_a_validation_goes_into_the_card_beside_it(tmp_path: Path) -> None:
+    card = tmp_path / "demo.md"
+    card.write_text(f"# Demo\n\n{TITLE}\n\nNothing yet.\n\n## Not in the model\n\nWires.\n")
+    small, large = tmp_path / "demo-validation", tmp_path / "demo-validation-8x8"
+    put(small, validation("ab"))
+    assert refresh(small, "demo", "ab") == card
+    put(large, validation("ab", met=False, size=8))
+    assert refresh(large, "demo", "ab") == card
+    text = card.read_text()
+    assert text.startswith(f"# Demo\n\n{TITLE}\n\n`quidam validate --tech demo`")
+    assert text.endswith("\n\n## Not in the model\n\nWires.\n")
+    assert "Nothing yet" not in text
+    assert "| int8 | 4 x 4 | 3 | 1.0 (3.0) | 1.0 (3.0) | 1.0 (3.0) | none |" in text
+    assert "| int8 | 8 x 8 | 3 | 1.0 (3.0) | 1.0 (3.0) | 1.0 (3.0) | period |" in text
+    assert "area 2 (5), power 2 (5), period 2 (5)" in text
+    assert "[demo-validation-8x8](demo-validation-8x8/validate.md)" in text
+
+
+def test_a_validation_of_another_model_says_nothing_of_this_one(tmp_path: Path) -> None:
+    put(tmp_path / "demo-validation", validation("ab"))
+    section = whole_section(tmp_path, "demo", "demo", "cd")
+    assert "Of another model than this one: [demo-validation]" in section
+    assert "int8" not in section
+    assert "not been done" in whole_section(tmp_path, "other", "demo", "cd")
+
+
+def test_a_validation_elsewhere_has_no_card(tmp_path: Path) -> None:
+    put(tmp_path / "demo-validation", validation("ab"))
+    assert refresh(tmp_path / "demo-validation", "demo", "ab") is None
+    assert refresh(tmp_path / "results", "demo", "ab") is None

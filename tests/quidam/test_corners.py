@@ -12,6 +12,7 @@ import yaml
 from characterize.sample import Sample
 from characterize.store import Store
 from characterize.technology import TECHNOLOGIES, find_technology
+from models.ppa import TRAINED
 from quidam.fit import _technology
 from quidam.main import main
 from tests.characterize.power_reference import need_liberties
@@ -82,3 +83,44 @@ def test_a_model_finds_the_corner_of_its_samples(technology: str) -> None:
     assert shipped == find_technology("ihp130@fast")
     assert shipped.memories()["scaled"]
     assert not find_technology("ihp130").memories()["scaled"]
+
+
+def test_a_corners_model_is_one_to_predict_and_explore_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model of osu018 as if of a slow corner, whose period is longer."""
+    content = json.loads((TRAINED / "osu018.json").read_text())
+    content["technology"]["name"] = "mine@slow"
+    for components in content["components"].values():
+        for model in components.values():
+            for polynomial in model["polynomials"]["min_period_ns"]:
+                polynomial["coefficients"] = [2 * value for value in polynomial["coefficients"]]
+    slow = tmp_path / "slow.json"
+    slow.write_text(json.dumps(content))
+    config = Path(__file__).parents[2] / "examples" / "configs" / "int8.yaml"
+    clocks = []
+    for tech in ("osu018", str(slow)):
+        call = ["predict", str(config), "--tech", tech, "--workload", "resnet20", "--json"]
+        assert main(call) == 0
+        clocks.append(json.loads(capsys.readouterr().out)["clock_ns"])
+    # The first is the memory's access time, the second twice the controller's period.
+    assert clocks[1] > 1.5 * clocks[0]
+    space = tmp_path / "space.yaml"
+    fields = {"arithmetic": ["int8"], "rows": [4], "columns": [4, 8], "ifmap_words": 12}
+    fields |= {"weight_words": 96, "psum_words": 16, "buffer_kib": 64, "bus_bits": 64}
+    space.write_text(yaml.safe_dump(fields))
+    call = ["explore", str(space), "--tech", str(slow), "--workload", "resnet20"]
+    assert main([*call, "-o", str(tmp_path / "front"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["technology"] == "mine@slow"
+    assert all(row["scaled"] for row in found["front"])
+
+
+def test_a_corner_without_a_model_is_told_how_to_get_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Path(__file__).parents[2] / "examples" / "configs" / "int8.yaml"
+    call = ["predict", str(config), "--tech", "sky130hd@slow", "--workload", "resnet20"]
+    assert main(call) == 2
+    said = capsys.readouterr().err
+    assert "no model of the corner 'sky130hd@slow' ships: measure it (quidam characterize" in said
