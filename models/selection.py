@@ -3,18 +3,15 @@
 scikit-learn makes the terms and the folds. Chosen is the simplest candidate whose error lies
 within one standard error of the best.
 
-A clock period may also be the largest of several lines, one a scratchpad (`models.features.PATHS`):
-the longest of paths that know nothing of each other has a kink where one overtakes another, which
-no polynomial has. A. Magnani, S. Boyd, "Convex piecewise-linear fitting", Optimization and
-Engineering 10 (2009), section 3: samples go to the line that is the largest there, lines are
-fitted to their samples, and again.
+A clock period may also be the largest of several lines, one a scratchpad (`models.features.PATHS`,
+`models.longest_path`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +19,12 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
 
 from models.features import PATHS, Array, candidates
+from models.least_squares import ROUNDING, solve
+from models.longest_path import fit_longest
 from models.polynomial import MAX_DEGREE, Polynomial
 from models.validation import magnitude
 
 Indices = npt.NDArray[np.intp]
-
-#: Relative errors below this are rounding: which polynomial has the least of it tells nothing.
-ROUNDING = 1e-9
-#: Times that samples are dealt to lines anew, at most; mostly nothing moves after three.
-ROUNDS = 10
-#: A sample that lies so much above all lines, relatively, wants one more.
-MISSED = 0.01
-#: Sets of lines whose errors differ by this factor explain the samples alike.
-ALIKE = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,96 +245,7 @@ def _fit(candidate: Candidate, rows: Indices, values: Array, weights: Array) -> 
     values, weights = values[rows], weights[rows]
     if len(matrices) == 1:
         return [solve(matrices[0], values, weights)]
-    orders = permutations(range(1, len(matrices)))
-    starts = (_start(matrices, order, values, weights) for order in orders)
-    found = [_settle(matrices, lines, values, weights) for lines in starts]
-    # What several lines explain alike is explained by as few and as flat ones as possible.
-    least = min(error for error, _ in found)
-    equal = [lines for error, lines in found if error <= ALIKE * least + ROUNDING * len(values)]
-    return min(equal, key=lambda lines: sum(abs(float(line[1])) for line in lines[1:]))
-
-
-def _start(
-    matrices: Sequence[Array], order: Sequence[int], values: Array, weights: Array
-) -> list[Array]:
-    """A constant below all samples, and lines, each for samples that those before do not reach.
-
-    Parameters
-    ----------
-    matrices : of the constant, (samples, 1), and of each line, (samples, 2).
-    order : in which lines are drawn, 1 being the first.
-    """
-    lines = [np.array([values.min()]), *(np.zeros(2) for _ in matrices[1:])]
-    reached = np.full(len(values), values.min())
-    for number in order:
-        missed = (values - reached) * weights > MISSED
-        if missed.any():
-            lines[number] = _below(matrices[number][:, 1], values, missed)
-            reached = np.maximum(reached, matrices[number] @ lines[number])
-    return lines
-
-
-def _below(at: Array, values: Array, missed: npt.NDArray[np.bool_]) -> Array:
-    """The flattest line through the lowest missed sample on the far right, none left of it below.
-
-    A path is shorter than the longest, so no sample lies below its line; where its scratchpad is
-    large, a sample that nothing else reaches is likely to lie on it.
-
-    Parameters
-    ----------
-    at : the line's feature, from 0 to 1, (samples,).
-    """
-    right = at[missed].max()
-    top = values[missed & (at == right)].min()
-    left = at < right
-    slope = max(float(((top - values[left]) / (right - at[left])).max(initial=0.0)), 0.0)
-    return np.array([top - slope * right, slope])
-
-
-def _settle(
-    matrices: Sequence[Array], lines: list[Array], values: Array, weights: Array
-) -> tuple[float, list[Array]]:
-    """Deal samples to the line that is the largest there, fit the lines, and again.
-
-    Returns
-    -------
-    float, list of Array
-        The sum of absolute weighted errors, and the best lines that were met.
-    """
-    least, best = np.inf, lines
-    for _ in range(ROUNDS):
-        reached = np.stack([matrix @ line for matrix, line in zip(matrices, lines, strict=True)])
-        # Lines that started below the samples stay there where too few are theirs: all of them
-        # are moved by the one factor that least squares wants. It changes no sample's line.
-        top = reached.max(axis=0) * weights
-        factor = float(top @ (values * weights) / (top @ top))
-        error = float(np.abs(factor * top - values * weights).sum())
-        if error >= least:
-            break
-        least, best = error, [factor * line for line in lines]
-        owner = reached.argmax(axis=0)
-        lines = [
-            _refit(matrix, line, owner == number, values, weights)
-            for number, (matrix, line) in enumerate(zip(matrices, best, strict=True))
-        ]
-    return least, best
-
-
-def _refit(
-    matrix: Array, line: Array, own: npt.NDArray[np.bool_], values: Array, weights: Array
-) -> Array:
-    """The line through the samples that are its own; as it is where they do not determine one."""
-    if len({tuple(row) for row in matrix[own].tolist()}) < matrix.shape[1]:
-        return line
-    return solve(matrix[own], values[own], weights[own])
-
-
-def solve(matrix: Array, values: Array, weights: Array) -> Array:
-    """Least squares of the weighted error: what scikit-learn's `LinearRegression` solves.
-
-    Called tens of thousands of times in a fit, and 15 times as fast without its checks.
-    """
-    return np.asarray(np.linalg.lstsq(matrix * weights[:, None], values * weights)[0])
+    return fit_longest(matrices, values, weights)
 
 
 def _predict(candidate: Candidate, coefficients: Sequence[Array], rows: Indices) -> Array:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 from models.features import features
+from models.least_squares import solve
 from models.polynomial import Monomials
-from models.selection import Folding, choose_and_fit, group, options, plan, solve
+from models.selection import Folding, choose_and_fit, group, options, plan
 from tests.models.synthetic import table
 
 
