@@ -29,6 +29,9 @@ from rtl_gen import provenance
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
 
+#: Of a sample's manifest what is its own, at the end of its row.
+ORIGIN = ("verilog_sha256", "commit", "host", "time")
+
 DESCRIPTION = """\
 Fit polynomials of area, leakage, clock period and energy per event to the samples of a store,
 component by component, and print how wrong they are on samples they have not seen.
@@ -83,8 +86,7 @@ def run(args: argparse.Namespace) -> int:
     samples, left_out = latest(store)
     technology = _technology(args.tech, samples)
     started = time.monotonic()
-    console = Console(stderr=True)
-    with console.status(f"fitting {len(samples)} samples") if not args.json else console.status(""):
+    with Console(stderr=True).status(f"fitting {len(samples)} samples"):
         result = fit(
             samples,
             _data(technology, sorted({sample.arithmetic for sample in samples})),
@@ -182,7 +184,7 @@ def _write(output: Path, card: Path, result: Fit, samples: Sequence[Sample]) -> 
 
 
 def _write_samples(path: Path, samples: Sequence[Sample]) -> None:
-    """One row a sample: its parameters, then its metrics by name; what it has not is empty."""
+    """One row a sample: its parameters, its metrics by name, `ORIGIN`; what it has not is empty."""
     rows = [
         {
             "id": sample.id,
@@ -195,12 +197,14 @@ def _write_samples(path: Path, samples: Sequence[Sample]) -> None:
             "cells": sample.cells,
             **sample.parameters,
             **flatten(sample.component, sample),
+            **{key: sample.manifest.get(key) for key in ORIGIN},
         }
         for sample in samples
     ]
     order = {kind: i for i, kind in enumerate(KINDS)}
     rows.sort(key=lambda row: (order[str(row["component"])], row["arithmetic"], row["id"]))
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = list(dict.fromkeys(name for row in rows for name in row if name not in ORIGIN))
+    columns += ORIGIN
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()

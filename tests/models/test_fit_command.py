@@ -53,6 +53,8 @@ def test_fit_writes_model_card_and_tables(
     assert {row["id"] for row in rows} == {one.id for one in small()}
     first = next(one for one in small() if one.id == rows[0]["id"])
     assert float(rows[0]["area_um2.datapath"]) == first.area_um2["datapath"]
+    assert list(rows[0])[-4:] == ["verilog_sha256", "commit", "host", "time"]
+    assert all(rows[0][key] == str(first.manifest.get(key, "")) for key in list(rows[0])[-4:])
 
 
 def test_fit_prints_a_table_for_people(
