@@ -64,13 +64,13 @@ def whole_section(folder: Path, name: str, technology: str, model_sha256: str) -
         pages.append(page)
         rows += list(whole_rows(content))
         bars = ", ".join(
-            f"{QUANTITIES[one]} {mean:g} ({worst:g})"
-            for one, (mean, worst) in content["bars_percent"].items()
+            "{} {:g} ({:g})".format(heading, *content["bars_percent"][one])
+            for one, heading in QUANTITIES.items()
         )
     if rows:
         parts += [
-            f"Errors of its predictions in percent, mean (worst); the bars are {bars}. Every "
-            f"accelerator, and what composing alone misses: {', '.join(pages)}.",
+            f"Errors of its predictions in percent, mean (worst); the bars are {bars}. One by "
+            f"one: {', '.join(pages)}.",
             table(HEADINGS, rows),
         ]
     if others:

@@ -201,17 +201,27 @@ def write(folder: Path, content: Mapping[str, Any]) -> None:
     (folder / "validate.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
+#: Way -> what its errors are those of.
+WAYS = {
+    "composed": '"composed" of components measured at the very same sizes, which shows what '
+    "composing misses",
+    "fitted": 'composed of the models, "fitted" to other sizes',
+}
+
+
 def _introduction(content: Mapping[str, Any]) -> str:
-    size = "" if content["size"] == 4 else f" --size {content['size']}"
+    ways = _ways(content)
+    options = "" if content["size"] == 4 else f" --size {content['size']}"
+    options += "" if "composed" in ways else " --fitted-only"
     return f"""\
 # Whole accelerators in {content["technology"]}
 
 Each was synthesized, timed and simulated whole, at gate level and with every image's outputs equal
-to the RTL's, while it ran a real layer. The errors are those of the prediction: "composed" of
-components measured at the very same sizes, which shows what composing misses, and of the models
-"fitted" to other sizes. Memories and glitches are in neither side.
+to the RTL's, while it ran a real layer. The errors are those of predictions:
+{"; and ".join(WAYS[way] for way in ways)}.
+Memories and glitches are in neither side.
 
-    quidam validate --tech {content["technology"]}{size}"""
+    quidam validate --tech {content["technology"]}{options}"""
 
 
 def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

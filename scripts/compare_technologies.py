@@ -88,16 +88,19 @@ def _errors(fitted: Sequence[ComponentModel]) -> Iterator[str]:
         yield f"{np.mean(means):.1f} ({max(largest):.1f})"
 
 
-def _validations(models: Iterable[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Technology, array, and what `quidam validate` said."""
-    for name in models:
+def _validations(models: Mapping[str, PpaModel]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Technology, array, and what `quidam validate` said of this very model."""
+    for name, model in models.items():
         for folder, array in WHOLES.items():
             path = TRAINED / f"{name}-{folder}" / "validate.json"
-            if path.is_file():
-                yield name, array, json.loads(path.read_text(encoding="utf-8"))
+            if not path.is_file():
+                continue
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["manifest"].get("model_sha256") == model.sha256:
+                yield name, array, content
 
 
-def _wholes(models: Iterable[str]) -> Iterator[list[str]]:
+def _wholes(models: Mapping[str, PpaModel]) -> Iterator[list[str]]:
     """Technology, and errors of the fitted models' predictions by PE type."""
     for name, _, content in _validations(models):
         for row in whole_rows(content):
