@@ -131,10 +131,13 @@ def test_workers_that_always_die_end_the_sweep(tmp_path: Path) -> None:
 
 def start(folder: Path, count: int, seconds: float) -> subprocess.Popen[bytes]:
     """A sweep in a process of its own, two workers at work on `count` tasks."""
+    # Whoever starts this suite in the background of a shell leaves it deaf to Ctrl-C.
     code = (
+        "import signal\n"
         "from pathlib import Path\n"
         "from tests.characterize import standin\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"    standin.main(Path({str(folder / 'store')!r}), Path({str(folder)!r}), "
         f"{count}, {seconds})\n"
     )
