@@ -8,6 +8,7 @@ from characterize.boolean import pins
 from characterize.cell_kinds import constant_pin
 from characterize.cells import Cell, Pin
 from characterize.finding import Finding, prune_line
+from characterize.liberty_text import Group
 
 
 def faults(cell: Cell) -> Iterator[Finding]:
@@ -59,12 +60,7 @@ def _constant(cell: Cell, pin: Pin) -> bool:
 
 def _untimed(cell: Cell) -> Iterator[str]:
     """Paths that end at such a cell are left out of every period."""
-    timed = {
-        name
-        for part in cell.group.named("pin", "bus", "bundle")
-        if list(part.named("timing"))
-        for name in part.arguments
-    }
+    timed = set(_timed(cell.group))
     for pin in cell.pins.values():
         if pin.direction == "output" and pin.function is not None and pin.name not in timed:
             yield f"has no delay to {pin.name}: periods leave out what is behind it"
@@ -73,3 +69,12 @@ def _untimed(cell: Cell) -> Iterator[str]:
     data = pins(cell.flip_flop.next_state) & cell.pins.keys()
     if data and not data & timed:
         yield f"has no setup time at {', '.join(sorted(data))}: periods leave out what is before it"
+
+
+def _timed(group: Group) -> Iterator[str]:
+    """Pins with `timing` groups; those of a bus or bundle may have theirs inside it."""
+    for part in group.named("pin", "bus", "bundle"):
+        if list(part.named("timing")):
+            yield from part.arguments
+            yield from (name for inner in part.named("pin") for name in inner.arguments)
+        yield from _timed(part)

@@ -357,6 +357,15 @@ def test_a_planted_fault_is_found(
     assert any(line.startswith(expected) for line in found), found
 
 
+def test_delays_inside_a_bus_are_found(tmp_path: Path) -> None:
+    pin = 'pin (Q) { direction : output; function : "IQ"; timing () { edge : 1; } }'
+    inside = LIBERTY.replace(pin, f"bus (Z) {{ {pin} }}")
+    assert inside != LIBERTY
+    assert not any("no delay" in line for line in said(small(tmp_path, inside)))
+    outside = LIBERTY.replace(pin, 'bus (Z) { timing () { } pin (Q) { function : "IQ"; } }')
+    assert not any("no delay" in line for line in said(small(tmp_path, outside)))
+
+
 def test_a_cell_that_can_not_be_read_is_named_and_may_be_pruned(tmp_path: Path) -> None:
     broken = LIBERTY.replace("(A B)'", "(A &").replace('values ("0.1")', 'values ("0.1, 2")', 1)
     found = examine(small(tmp_path, broken))
