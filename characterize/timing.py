@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from characterize import tools
 from characterize.technology import Technology
 from rtl_gen.errors import ToolError
+from rtl_gen.interfaces import CLOCK, FALL, RESET, Interfaces, segment_name
 
 TIMEOUT_S = 600.0
 #: Part of the period that is as good as no time.
 INSTANT = 1e-4
+
+_SLACK = re.compile(r"^\s*(-?[\d.]+)\s+slack \((MET|VIOLATED)\)$", re.MULTILINE)
 
 #: Runs in the folder that holds its files, under names of ours: nothing of the user's is pasted
 #: into it but what `_word` has checked. OpenSTA says nothing when a file can't be read or a
@@ -34,16 +37,19 @@ if {{[llength $clock_ports] == 0}} {{
   create_clock -name clk -period {clock_ns} $clock_ports
 }}
 set_propagated_clock [all_clocks]
+set inputs {{}}
 foreach port [all_inputs] {{
   if {{[get_property $port full_name] eq "clk"}} continue
-  set_input_delay 0 -clock clk $port
   set_driving_cell -lib_cell {driving_cell} $port
+  lappend inputs $port
 }}
-set_output_delay 0 -clock clk [all_outputs]
 set_load {output_load_pf} [all_outputs]
 puts "QUIDAM cells [llength [get_cells -quiet *]]"
 set latches [all_registers -level_sensitive -data_pins]
 set falling [all_registers -fall_clock [all_clocks] -edge_triggered -data_pins]
+{segments}
+if {{[llength $inputs]}} {{set_input_delay 0 -clock clk $inputs}}
+set_output_delay 0 -clock clk [all_outputs]
 set full {{}}
 if {{[llength $falling]}} {{
   set full [list -rise_from [all_clocks] -rise_to [all_clocks]]
@@ -83,6 +89,39 @@ report_checks -path_delay max -format full -digits 6 {{*}}$full
 exit
 """
 
+#: What the table of interfaces asks for: paths from registers to outputs while the inputs belong to
+#: no clock, then paths from inputs to registers while nobody waits for the outputs, then ways
+#: through. Groups of ports are Tcl variables of our own names.
+SEGMENTS = """\
+proc quidam_ports {{ports pattern}} {{
+  set found {{}}
+  foreach port $ports {{
+    if {{[regexp $pattern [get_property $port full_name]]}} {{lappend found $port}}
+  }}
+  return $found
+}}
+proc quidam_segment {{name args}} {{
+  foreach ports $args {{if {{![llength $ports]}} return}}
+  puts "QUIDAM segment $name"
+  report_checks -path_delay max -format full -digits 6 {{*}}$args
+}}
+{groups}
+set_output_delay 0 -clock clk [all_outputs]
+{launches}
+unset_output_delay -clock clk 0 [all_outputs]
+if {{[llength $inputs]}} {{set_input_delay 0 -clock clk $inputs}}
+if {{[llength $falling]}} {{
+{falls}
+  set rising [list -rise_to [all_clocks]]
+}} else {{
+  set rising {{}}
+}}
+{captures}
+set_output_delay 0 -clock clk [all_outputs]
+{throughs}
+puts "QUIDAM segments end"
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -96,11 +135,15 @@ class Timing:
         what must be ready when it falls has half a period.
     critical_path : OpenSTA's report of the slowest path; `ends` names where it starts and ends.
     slews : "instance/pin" -> (rise, fall) slew in ns.
+    segments_ns : the longest of the paths that go on in other components, by segment ("here" of a
+        row is "clock>here"): how late outputs are after the edge, how long before the edge inputs
+        must be there (before the falling one: "word>fall"), and how long ways through take.
     """
 
     min_period_ns: float
     critical_path: str
     slews: dict[str, tuple[float, float]]
+    segments_ns: dict[str, float] = field(default_factory=dict)
 
     @property
     def ends(self) -> list[str]:
@@ -116,6 +159,7 @@ def analyze(
     clock_ns: float,
     cells: int,
     workdir: Path,
+    interfaces: Interfaces | None = None,
     timeout: float = TIMEOUT_S,
 ) -> Timing:
     """Analyze a flat mapped netlist.
@@ -128,6 +172,7 @@ def analyze(
     clock_ns : clock period to analyze at; slews do not depend on it.
     cells : how many instances the netlist has, to tell whether OpenSTA read all of it.
     workdir : folder for the script, the log and the slews.
+    interfaces : of the component, whose segments are wanted.
 
     Raises
     ------
@@ -147,6 +192,7 @@ def analyze(
         driving_cell=_word(technology.driving_cell),
         output_load_pf=technology.output_load_ff / 1000,
         instant=float(clock_ns) * INSTANT,
+        segments=_segments_script(interfaces) if interfaces else "",
     )
     (workdir / "timing.tcl").write_text(script, encoding="utf-8")
     log = workdir / "timing.log"
@@ -170,14 +216,58 @@ def analyze(
         min_period_ns=period,
         critical_path=worst,
         slews=_slews((workdir / "slews.txt").read_text(encoding="utf-8")),
+        segments_ns=_segments(text, float(clock_ns)),
     )
+
+
+def _segments_script(interfaces: Interfaces) -> str:
+    """`SEGMENTS` for one kind of component."""
+    sides = {
+        "in": ("$inputs", {**interfaces.inputs, RESET: ("rst",)}),
+        "out": ("[all_outputs]", interfaces.outputs),
+    }
+    groups = [
+        f"set {side}_{name} [quidam_ports {ports} {{^({_regex(patterns)})(\\[\\d+\\])?$}}]"
+        for side, (ports, table) in sides.items()
+        for name, patterns in table.items()
+    ]
+    lines: dict[str, list[str]] = {"launches": [], "falls": [], "captures": [], "throughs": []}
+    for start, end in interfaces.segments():
+        what, ports = {
+            (True, False): ("launches", f"-from [all_clocks] -to $out_{end}"),
+            (False, True): ("captures", f"-from $in_{start} {{*}}$rising"),
+            (False, False): ("throughs", f"-from $in_{start} -to $out_{end}"),
+        }[start == CLOCK, end == CLOCK]
+        if end == FALL:
+            what, ports = "falls", f"-from $in_{start} -fall_to [all_clocks]"
+        lines[what].append(f"quidam_segment {segment_name(start, end)} {ports}")
+    parts = {name: "\n".join(found) for name, found in lines.items()}
+    return SEGMENTS.format(groups="\n".join(groups), **parts)
+
+
+def _regex(patterns: Sequence[str]) -> str:
+    """File name patterns of ports as one regular expression of Tcl."""
+    return "|".join(one.replace("*", r"\w*").replace("?", r"\w") for one in patterns)
+
+
+def _segments(text: str, clock_ns: float) -> dict[str, float]:
+    """Segment -> ns, of all that has a path."""
+    text = text.partition("QUIDAM segments end")[0]
+    found = {}
+    for section in text.split("QUIDAM segment ")[1:]:
+        name = section.split(maxsplit=1)[0]
+        slack = _SLACK.search(section)
+        if slack is not None:
+            given = clock_ns / 2 if name.endswith(FALL) else clock_ns
+            found[name] = round(given - float(slack[1]), 6)
+    return found
 
 
 def _paths(text: str, clock_ns: float) -> list[tuple[float, str]]:
     """Of every worst path that was reported, the period that it needs (ns), and the report."""
     found = []
     for section in text.split("QUIDAM path ")[1:]:
-        slack = re.search(r"^\s*(-?[\d.]+)\s+slack \((MET|VIOLATED)\)$", section, re.MULTILINE)
+        slack = _SLACK.search(section)
         if slack is None:
             continue
         spare = float(slack[1])

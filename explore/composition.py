@@ -40,7 +40,7 @@ class Prediction:
     inside_range : whether the models were fitted on designs around it.
     area_by, power_by, idle_by : kind of component -> of all its instances; while the layer runs,
         and while nothing does.
-    period_by : kind -> ns.
+    period_by : as of `models.ppa.Ppa`: what the period is the longest of.
     """
 
     area_um2: float
@@ -134,7 +134,7 @@ def predict(
         area_by={kind: counts[kind] * _sum(known[kind], "area_um2") for kind in KINDS},
         power_by={kind: mean_mw(kind, rates[kind]) for kind in KINDS},
         idle_by={kind: mean_mw(kind, {}) for kind in KINDS},
-        period_by={kind: known[kind]["min_period_ns"] for kind in KINDS},
+        period_by={name: float(value) for name, value in ppa.period_by.items()},
     )
 
 

@@ -1,7 +1,8 @@
 """`ComponentModel`: the fitted polynomials of one kind of component in one arithmetic.
 
 Metrics have names with their unit in front: `area_um2.PART`, `leakage_mw.PART`,
-`energy_pj.EVENT.PART` (of a cycle with that event alone) and `min_period_ns`.
+`energy_pj.EVENT.PART` (of a cycle with that event alone), `min_period_ns`, and
+`segments_ns.FROM>TO` (`rtl_gen.interfaces`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class ComponentModel:
     samples, points : measurements, and how many of them differ in their features.
     ranges : feature -> lowest and highest value among the samples.
     polynomials : metric -> polynomials of the scaled features, the largest of which is the value;
-        several only of `min_period_ns`, where paths overtake each other.
+        several only of a period or a segment, where paths overtake each other.
     errors : metric -> cross-validated error; also for sums over parts (`area_um2`,
         `leakage_mw`, `energy_pj.EVENT`) and for `power_mw` and `fmax_mhz`.
     """

@@ -8,7 +8,7 @@ on folds that neither the coefficients nor the choice have seen.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,14 @@ import sklearn
 from models.build import COMPONENTS, Build, complete
 from models.component import ComponentModel
 from models.features import Array, features
-from models.metrics import PERIOD, derived, measured
+from models.metrics import derived, is_path, measured
 from models.model_file import Contents, TechnologyData
+from models.paths import needed
 from models.polynomial import Polynomial
 from models.ppa import PpaModel
 from models.selection import Folding, choose_and_fit, group, options, plan
 from models.validation import Residual, residuals, summarize
-from rtl_gen.components import KINDS
+from rtl_gen.components import ANY_ARITHMETIC, KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 
@@ -73,11 +74,20 @@ def fit(
     for name in sorted({sample.arithmetic for sample in ordered}):
         components[name] = {}
         built: dict[str, list[Sample]] = {}
-        for sample in (one for one in ordered if one.arithmetic == name):
+        own = _of(name, ordered)
+        for sample in own:
             built.setdefault(component_of(sample), []).append(sample)
+        segments = _needed(own)
         for component in (one for one in COMPONENTS if one in built):
+            kind = COMPONENTS[component]
             model, found = fit_component(
-                COMPONENTS[component], built[component], folds=folds, repeats=repeats, seed=seed
+                kind,
+                built[component],
+                name=name,
+                segments=segments[kind],
+                folds=folds,
+                repeats=repeats,
+                seed=seed,
             )
             components[name][component] = model
             rows += found
@@ -113,12 +123,21 @@ def _check(samples: Sequence[Sample], technology: str) -> None:
     if found != [technology]:
         raise UserError(f"technology must be that of the samples, {found[0]!r}, not {technology!r}")
     for name in sorted({sample.arithmetic for sample in samples}):
-        have = {component_of(sample) for sample in samples if sample.arithmetic == name}
+        have = {component_of(sample) for sample in _of(name, samples)}
         if not complete(have):
             raise UserError(
                 f"store must hold samples of every component of one build for {name} "
                 f"({', '.join(KINDS)}), it has only {', '.join(sorted(have))}"
             )
+
+
+def _of(arithmetic: str, samples: Sequence[Sample]) -> list[Sample]:
+    """The samples that models of one arithmetic are fitted to."""
+    return [
+        sample
+        for sample in samples
+        if sample.arithmetic == arithmetic or sample.component in ANY_ARITHMETIC
+    ]
 
 
 def component_of(sample: Sample) -> str:
@@ -127,22 +146,47 @@ def component_of(sample: Sample) -> str:
     return build.component(sample.component)
 
 
+def _needed(samples: Sequence[Sample]) -> dict[str, set[str]]:
+    """Kind -> the segments that the longest path of an accelerator of one arithmetic may have."""
+    lowest = {
+        kind: min(sample.min_period_ns for sample in samples if sample.component == kind)
+        for kind in KINDS
+    }
+    highest: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
+    for sample in samples:
+        known = highest.get(sample.component, {})
+        for name, value in sample.segments_ns.items():
+            known[name] = max(value, known.get(name, 0.0))
+    return needed(highest, max(lowest.values()))
+
+
 def fit_component(
-    kind: str, samples: Sequence[Sample], *, folds: int = 5, repeats: int = 3, seed: int = 0
+    kind: str,
+    samples: Sequence[Sample],
+    *,
+    name: str | None = None,
+    segments: Iterable[str] = (),
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
 ) -> tuple[ComponentModel, list[Residual]]:
     """Fit one component in one arithmetic.
 
     Parameters
     ----------
-    samples : of one kind, one arithmetic, one technology; at least one.
+    samples : of one kind and one technology, and of one arithmetic where the kind depends on it; at
+        least one.
+    name : of the arithmetic; None for that of the samples.
+    segments : those of the samples' segments that are fitted.
 
     Returns
     -------
     ComponentModel, list of Residual
         The residuals are those of the held-out samples.
     """
-    known = features(kind, _table(kind, samples))
-    actual = measured(kind, samples)
+    name = name or samples[0].arithmetic
+    known = features(kind, _table(kind, name, samples))
+    actual = measured(kind, samples, segments)
     polynomials, predicted = _polynomials(kind, known, actual, folds, repeats, seed)
     points = int(group(known, len(samples)).max()) + 1
     method, held_out = _method(points, folds)
@@ -153,7 +197,7 @@ def fit_component(
     for metric, values in actual.items():
         rows += residuals(
             [sample.id for sample in samples],
-            arithmetic=samples[0].arithmetic,
+            arithmetic=name,
             component=component_of(samples[0]),
             metric=metric,
             actual=values,
@@ -192,7 +236,7 @@ def _polynomials(
     held = [(plan(found, train, inner), test) for train, test in outer.splits(everything)]
     polynomials, predicted = {}, {}
     for metric, values in actual.items():
-        longest = metric == PERIOD
+        longest = is_path(metric)
         polynomials[metric] = choose_and_fit(whole, values, longest_path=longest)[0]
         predicted[metric] = np.zeros(count)
         for chooser, test in held:
@@ -200,9 +244,9 @@ def _polynomials(
     return polynomials, predicted
 
 
-def _table(kind: str, samples: Sequence[Sample]) -> SimpleNamespace:
-    """The samples as a table of designs, for `features`."""
-    numbers = arithmetic(samples[0].arithmetic)
+def _table(kind: str, name: str, samples: Sequence[Sample]) -> SimpleNamespace:
+    """The samples as a table of designs of an arithmetic, for `features`."""
+    numbers = arithmetic(name)
     columns = {
         field: np.array([sample.parameters[field] for sample in samples], dtype=np.int64)
         for field in KINDS[kind].fields

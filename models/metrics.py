@@ -5,7 +5,7 @@ Needs numpy only. Names carry their unit in front: see `models.component`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +16,34 @@ from rtl_gen.components import KINDS
 if TYPE_CHECKING:
     from characterize.sample import Sample
 
-#: The one metric that is a longest path.
 PERIOD = "min_period_ns"
+#: What stands before the name of a segment (`rtl_gen.interfaces`).
+SEGMENT = "segments_ns."
 
 
-def measured(kind: str, samples: Sequence[Sample]) -> dict[str, Array]:
-    """Metric -> one measured value a sample; a part that a sample does not name is zero there."""
-    rows = [flatten(kind, sample) for sample in samples]
+def is_path(metric: str) -> bool:
+    """Whether a metric is the longest of paths."""
+    return metric == PERIOD or metric.startswith(SEGMENT)
+
+
+def measured(
+    kind: str, samples: Sequence[Sample], segments: Iterable[str] = ()
+) -> dict[str, Array]:
+    """Metric -> one measured value a sample; a part that a sample does not name is zero there.
+
+    Parameters
+    ----------
+    segments : names of those that are wanted.
+    """
+    wanted = {f"{SEGMENT}{name}" for name in segments}
+    rows = [
+        {
+            name: value
+            for name, value in flatten(kind, sample).items()
+            if name in wanted or not name.startswith(SEGMENT)
+        }
+        for sample in samples
+    ]
     metrics = sorted({metric for row in rows for metric in row})
     return {metric: np.array([row.get(metric, 0.0) for row in rows]) for metric in metrics}
 
@@ -30,6 +51,7 @@ def measured(kind: str, samples: Sequence[Sample]) -> dict[str, Array]:
 def flatten(kind: str, sample: Sample) -> dict[str, float]:
     """One sample's metrics."""
     row = {PERIOD: float(sample.min_period_ns)}
+    row.update({f"{SEGMENT}{name}": float(v) for name, v in sample.segments_ns.items()})
     row.update({f"area_um2.{part}": float(v) for part, v in sample.area_um2.items()})
     row.update({f"leakage_mw.{part}": float(v) for part, v in sample.leakage_mw.items()})
     for event in KINDS[kind].events:

@@ -18,11 +18,12 @@ from models.build import COMPONENTS, complete
 from models.component import PARTS, ComponentModel, Error
 from models.features import names
 from models.glitches import PARTS as GLITCHING
-from models.metrics import PERIOD
+from models.metrics import PERIOD, SEGMENT, is_path
 from models.polynomial import MAX_DEGREE, Polynomial
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
+from rtl_gen.interfaces import INTERFACES, segment_name
 
 SCHEMA = "quidam-ppa/3"
 #: A period has a line for each scratchpad at most, and a constant.
@@ -222,6 +223,7 @@ class _Reader:
     def metrics(self, found: dict[str, Any], kind: str, where: str) -> None:
         heads = ["area_um2", "leakage_mw", *(f"energy_pj.{event}" for event in KINDS[kind].events)]
         allowed = {PERIOD, *(f"{head}.{part}" for head in heads for part in PARTS)}
+        allowed |= {f"{SEGMENT}{segment_name(*one)}" for one in INTERFACES[kind].segments()}
         for name in found:
             if name not in allowed:
                 self.refuse(where, f"of the metrics {sorted(allowed)!r:.400}", name)
@@ -240,8 +242,8 @@ class _Reader:
 
     def pieces(self, value: object, metric: str, kind: str, where: str) -> tuple[Polynomial, ...]:
         found = self.items(value, where)
-        if not 1 <= len(found) <= (MOST_PIECES if metric == PERIOD else 1):
-            self.refuse(f"the polynomials of {where}", "one, or for a period a few", len(found))
+        if not 1 <= len(found) <= (MOST_PIECES if is_path(metric) else 1):
+            self.refuse(f"the polynomials of {where}", "one, or for a path a few", len(found))
         return tuple(self.polynomial(one, kind, where) for one in found)
 
     def polynomial(self, value: object, kind: str, where: str) -> Polynomial:

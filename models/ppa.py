@@ -19,7 +19,9 @@ from models.component import PARTS, ComponentModel
 from models.features import Array, features
 from models.glitches import EVENT, KIND, Factors
 from models.glitches import PARTS as GLITCHING
+from models.metrics import PERIOD, SEGMENT
 from models.model_file import Contents, read, text, write
+from models.paths import path_periods
 from rtl_gen import provenance
 from rtl_gen.components import KINDS, Design
 from rtl_gen.errors import UserError
@@ -48,7 +50,9 @@ class Ppa:
     technology : name.
     area_um2, leakage_mw : of the whole accelerator, memories included.
     area_by, leakage_by : the same by share (the keys of `SHARES`, and "buffer_sram").
-    min_period_ns : the slowest component's, or the slowest memory's access time.
+    min_period_ns : the longest of `period_by`.
+    period_by : kind of component -> its period alone; memory -> its access time; "KIND.INPUTS" ->
+        of the paths from other components that end there (`models.paths`).
     energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event, what
         glitches add to a multiply-accumulate included.
     memories : name (as in `rtl_gen.memories.memories`) -> what `characterize.memory.sram` says of
@@ -64,6 +68,7 @@ class Ppa:
     area_um2: Array
     area_by: dict[str, Array]
     min_period_ns: Array
+    period_by: dict[str, Array]
     leakage_mw: Array
     leakage_by: dict[str, Array]
     energy_pj: dict[str, dict[str, dict[str, Array]]]
@@ -149,13 +154,13 @@ class PpaModel:
             _shares(metrics, quantity, design, chips) for quantity in ("area_um2", "leakage_mw")
         )
         outside = _outside(models, known, shape)
-        periods = [values["min_period_ns"] for values in metrics.values()]
-        periods += [np.broadcast_to(chip["access_ns"], shape) for chip in chips.values()]
+        period_by = _periods(metrics, chips, shape)
         return Ppa(
             technology=self.contents.technology.name,
             area_um2=_sum(area_by),
             area_by=area_by,
-            min_period_ns=np.maximum.reduce(periods),
+            min_period_ns=np.maximum.reduce(list(period_by.values())),
+            period_by=period_by,
             leakage_mw=_sum(leakage_by),
             leakage_by=leakage_by,
             energy_pj=_with_glitches(
@@ -207,6 +212,24 @@ def load_model(name_or_path: Path | str) -> PpaModel:
 def _broadcast(metrics: Mapping[str, Array], shape: tuple[int, ...]) -> dict[str, Array]:
     """A component without features of its own has one value for all designs."""
     return {metric: np.broadcast_to(values, shape) for metric, values in metrics.items()}
+
+
+def _periods(
+    metrics: Mapping[str, Mapping[str, Array]],
+    chips: Mapping[str, Mapping[str, Any]],
+    shape: tuple[int, ...],
+) -> dict[str, Array]:
+    access = {name: np.broadcast_to(chip["access_ns"], shape) for name, chip in chips.items()}
+    segments = {
+        kind: {
+            name.removeprefix(SEGMENT): value
+            for name, value in values.items()
+            if name.startswith(SEGMENT)
+        }
+        for kind, values in metrics.items()
+    }
+    alone = {kind: values[PERIOD] for kind, values in metrics.items()}
+    return {**alone, **access, **path_periods(segments, access)}
 
 
 def _shares(

@@ -70,6 +70,10 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
+#: The kinds whose hardware differs between arithmetics in constants only: measured in one, they
+#: stand for all.
+ANY_ARITHMETIC = ("control",)
+
 #: The kinds that scratchpads are in.
 WITH_SCRATCHPADS = ("pe",)
 

@@ -6,8 +6,10 @@ clock a word, and are written here as Verilog: a module a size, on the one cell 
 
 Gated: the word written takes the data at the edge that ends the cycle, its clock being the only one
 that rises. Latches: that edge takes the data into a register and opens the word behind it, until
-the clock falls. Source of the latch scheme: A. Teman et al., "Power, area, and performance
-optimization of standard cell memory arrays through controlled placement", ACM TODAES 21(4), 2016.
+the clock falls. The register reaches only the line of words that is being written: the data pins of
+all others stand still, and none of its nets leads to all of them. Source of the latch scheme:
+A. Teman et al., "Power, area, and performance optimization of standard cell memory arrays through
+controlled placement", ACM TODAES 21(4), 2016.
 
 Macro: the weights of two passes lie in two single-port memories (`hardware/weight_banks.py`), and
 the other two scratchpads, which are small and read and written in one cycle, are gated.
@@ -64,9 +66,19 @@ module {name} (
 _LATCH_REGISTER = """
     wire taking;
     reg [{data}:0] taken;
+    reg [{lines}:0] reached;
     clock_gate take (.clk(clk), .enable(write), .gated(taking));
-    always @(posedge taking)
+    always @(posedge taking) begin
         taken <= write_data;
+        reached <= line;
+    end
+    wire [{data}:0] offered [0:{lines}];
+    genvar k;
+    generate
+        for (k = 0; k <= {lines}; k = k + 1) begin : offers
+            assign offered[k] = taken & {{{bits}{{reached[k]}}}};
+        end
+    endgenerate
 """
 
 _WORDS = """
@@ -98,8 +110,8 @@ _STORE = {
             // Not at once: flip-flops that read this word at the edge that opens it read it old.
             /* verilator lint_off LATCH */
             /* verilator lint_off COMBDLY */
-            always @(pulse or taken)
-                if (pulse) value <= taken;
+            always @(pulse or offered[i / {column_count}])
+                if (pulse) value <= offered[i / {column_count}];
             /* verilator lint_on COMBDLY */
             /* verilator lint_on LATCH */
 """,
@@ -142,7 +154,7 @@ def storage_module(words: int, bits: int, storage: str) -> str:
         lines=lines - 1,
         line_count=lines,
         line_address=f"write_address{high}" if address_bits > low else "1'd0",
-        store=_STORE[storage].rstrip("\n"),
+        store=_STORE[storage].format(column_count=columns).rstrip("\n"),
     )
 
 

@@ -43,7 +43,8 @@ class Bank(wiring.Component):
     column_taps, column_sets, offset_step : e, t and the ifmap rows between output rows.
     set_index, tap, offset : this column's coordinates; next_* : those of the next column
         (registered: they settle column by column).
-    active : whether the column belongs to the mapping.
+    active : whether the column belongs to the mapping (registered: it stands still while a layer
+        runs, and so begins no path that ends in a PE's adder).
     """
 
     control: wiring.PureInterface
@@ -102,7 +103,6 @@ class Bank(wiring.Component):
         m.d.comb += [
             adder.left.eq(Mux(self.control.fresh, 0, kept)),
             adder.right.eq(arrived),
-            self.active.eq(self.set_index < self.column_sets),
             self.word.eq(Mux(self.odd_output, self.odd_read, self.even_read)),
         ]
         with m.If(self.control.store_even & self.active):
@@ -111,6 +111,7 @@ class Bank(wiring.Component):
             m.d.sync += self.odd_write.eq(adder.total)
 
         m.d.sync += [
+            self.active.eq(self.set_index < self.column_sets),
             self.next_set_index.eq(self.set_index),
             self.next_tap.eq(self.tap + 1),
             self.next_offset.eq(self.offset + self.offset_step),

@@ -27,7 +27,7 @@ class NetworkRow(wiring.Component):
     kernel_rows, sets : R and r of the layer.
     set_index, tap : this row's coordinates: row set and filter row, g * R + i being its number.
     next_set_index, next_tap : those of the row below (registered: they settle row by row).
-    active : whether the row belongs to the mapping.
+    active : whether the row belongs to the mapping (registered, as that of a bank is).
     """
 
     above: wiring.PureInterface
@@ -96,5 +96,5 @@ class NetworkRow(wiring.Component):
         m.d.sync += self.next_set_index.eq(self.set_index)
         with m.If(last):
             m.d.sync += [self.next_tap.eq(0), self.next_set_index.eq(self.set_index + 1)]
-        m.d.comb += self.active.eq(self.set_index < self.sets)
+        m.d.sync += self.active.eq(self.set_index < self.sets)
         return m
