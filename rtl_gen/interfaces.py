@@ -30,7 +30,7 @@ class Interfaces:
 
     Parameters
     ----------
-    inputs, outputs : group -> patterns of its ports' names.
+    inputs, outputs : group -> patterns of its ports' names in Verilog.
     through : (group of inputs, group of outputs) between which no register lies.
     """
 
@@ -109,7 +109,7 @@ INTERFACES: dict[str, Interfaces] = {
         inputs={
             "drain": ("drain", "fresh"),
             "layer": ("layer_*",),
-            "send": ("send", "send_words", "final"),
+            "send": ("send", "send_words", "final_"),
             "sums": ("sums",),
             "sram": ("parameter_data",),
             "ready": ("outputs_ready",),
@@ -137,7 +137,7 @@ INTERFACES: dict[str, Interfaces] = {
             "ready": ("weights_ready", "ifmaps_ready"),
             "sram": ("sram_*", "parameter_*", "send_half"),
             "issue": ("issue_*",),
-            "send": ("send", "send_words", "final"),
+            "send": ("send", "send_words", "final_"),
         },
         through=(
             *(("layer", "ready"), ("layer", "sram"), ("layer", "send")),

@@ -54,6 +54,7 @@ def sample(task: Task, id: str, seconds: float = 0.0) -> Sample:
         leakage_mw={"datapath": 0.1, "scratchpad": 0.2},
         energy_pj={event: {"datapath": size, "clock": 1.0} for event in KINDS["pe"].events},
         min_period_ns=1.25,
+        segments_ns={},
         cells=7,
         manifest={"seconds": {"synthesis": seconds}},
     )

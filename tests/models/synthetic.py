@@ -19,6 +19,7 @@ from models.features import Array, features
 from models.model_file import TechnologyData
 from rtl_gen.components import KINDS
 from rtl_gen.formats import arithmetic
+from rtl_gen.interfaces import FALL, INTERFACES, segment_name
 
 #: Field -> the values of a small sweep.
 GRID: dict[str, tuple[int, ...]] = {
@@ -42,6 +43,12 @@ def law(kind: str, metric: str, known: Mapping[str, Array], operand_bits: int) -
     match metric.split("."):
         case ["min_period_ns"]:
             return 2.0 + 0.02 * operand_bits**0.5 + 0.05 * control
+        case ["segments_ns", segment]:
+            # Short, but for the way of an order into a PE: longer than a PE alone by what it takes
+            # a row to give it.
+            return (
+                0.2 if segment != "order>clock" else law(kind, "min_period_ns", known, operand_bits)
+            )
         case ["area_um2", "scratchpad"]:
             return 150.0 * storage + 800.0 * known["address_bits"]
         case ["area_um2", _]:
@@ -127,6 +134,11 @@ def sample(
             for event in KINDS[kind].events
         },
         min_period_ns=value("min_period_ns"),
+        segments_ns={
+            name: value(f"segments_ns.{name}")
+            for name in (segment_name(*one) for one in INTERFACES[kind].segments())
+            if not name.endswith(FALL)
+        },
         cells=100,
         manifest={"generator": "tests/models/synthetic.py"},
     )

@@ -92,7 +92,7 @@ def area(top: dict[str, Any]) -> Any:
         (lambda t: pe(t)["polynomials"].pop("min_period_ns"), "min_period_ns is missing"),
         (lambda t: pe(t)["polynomials"].update(magic={}), "not 'magic'"),
         (lambda t: pe(t)["polynomials"].update(min_period_ns={}), "min_period_ns must be a list"),
-        (lambda t: pe(t)["polynomials"].update(min_period_ns=[]), "must be one, or for a period"),
+        (lambda t: pe(t)["polynomials"].update(min_period_ns=[]), "must be one, or for a path"),
         (
             lambda t: pe(t)["polynomials"]["area_um2.datapath"].append(area(t)),
             "must be one, or for",

@@ -83,9 +83,14 @@ def test_the_whole_is_the_sum_that_the_law_says() -> None:
         }
         assert {name: float(value) for name, value in by.items()} == pytest.approx(expected)
         assert float(total) == pytest.approx(sum(expected.values()))
-    slowest = max(by_hand(kind, "min_period_ns") for kind in KINDS)
-    access = max(float(chip["access_ns"]) for _, chip in chips.values())
-    assert float(ppa.min_period_ns) == pytest.approx(max(slowest, access))
+    alone = {kind: by_hand(kind, "min_period_ns") for kind in KINDS}
+    access = {name: float(chip["access_ns"]) for name, (_, chip) in chips.items()}
+    known = {name: float(value) for name, value in ppa.period_by.items()}
+    assert {kind: known[kind] for kind in KINDS} == pytest.approx(alone)
+    assert {name: known[name] for name in chips} == pytest.approx(access)
+    assert known["pe.order"] == pytest.approx(0.2 + alone["pe"])
+    assert known["bank.sram"] == pytest.approx(access["psum_sram"] + 0.2)
+    assert float(ppa.min_period_ns) == pytest.approx(max(known.values()))
     assert float(ppa.energy_pj["pe"]["mac"]["clock"]) == pytest.approx(
         by_hand("pe", "energy_pj.mac.clock")
     )
