@@ -83,7 +83,8 @@ def scaled_share(
     -------
     dict
         `area_um2`, `leakage_w`, `energy_j` -> part of the whole that is scaled, 0 to 1;
-        `clock_ns` -> whether the clock is as slow as it is for a scaled memory's access time.
+        `clock_ns` -> whether the clock is as slow as it is for a scaled memory's access time, alone
+        or with the path behind it.
     """
     scaled = [memory for memory in memories.values() if memory["scaled"]]
     area = sum(memory["count"] * memory["area_um2"] for memory in scaled)
@@ -93,5 +94,6 @@ def scaled_share(
         "area_um2": area / float(ppa.area_um2),
         "leakage_w": leakage / float(ppa.leakage_mw),
         "energy_j": energy / energy_j,
-        "clock_ns": any(memory["access_ns"] >= clock_ns for memory in scaled),
+        "clock_ns": bool(scaled)
+        and float(ppa.logic_period_ns) < clock_ns <= float(ppa.min_period_ns),
     }

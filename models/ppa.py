@@ -53,6 +53,7 @@ class Ppa:
     min_period_ns : the longest of `period_by`.
     period_by : kind of component -> its period alone; memory -> its access time; "KIND.INPUTS" ->
         of the paths from other components that end there (`models.paths`).
+    logic_period_ns : what the shortest period would be if memories answered at once.
     energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event, what
         glitches add to a multiply-accumulate included.
     memories : name (as in `rtl_gen.memories.memories`) -> what `characterize.memory.sram` says of
@@ -69,6 +70,7 @@ class Ppa:
     area_by: dict[str, Array]
     min_period_ns: Array
     period_by: dict[str, Array]
+    logic_period_ns: Array
     leakage_mw: Array
     leakage_by: dict[str, Array]
     energy_pj: dict[str, dict[str, dict[str, Array]]]
@@ -154,13 +156,16 @@ class PpaModel:
             _shares(metrics, quantity, design, chips) for quantity in ("area_um2", "leakage_mw")
         )
         outside = _outside(models, known, shape)
-        period_by = _periods(metrics, chips, shape)
+        access = {name: np.broadcast_to(chip["access_ns"], shape) for name, chip in chips.items()}
+        at_once = {name: np.zeros(shape) for name in chips}
+        period_by, logic = _periods(metrics, access), _periods(metrics, at_once)
         return Ppa(
             technology=self.contents.technology.name,
             area_um2=_sum(area_by),
             area_by=area_by,
             min_period_ns=np.maximum.reduce(list(period_by.values())),
             period_by=period_by,
+            logic_period_ns=np.maximum.reduce(list(logic.values())),
             leakage_mw=_sum(leakage_by),
             leakage_by=leakage_by,
             energy_pj=_with_glitches(
@@ -215,11 +220,8 @@ def _broadcast(metrics: Mapping[str, Array], shape: tuple[int, ...]) -> dict[str
 
 
 def _periods(
-    metrics: Mapping[str, Mapping[str, Array]],
-    chips: Mapping[str, Mapping[str, Any]],
-    shape: tuple[int, ...],
+    metrics: Mapping[str, Mapping[str, Array]], access_ns: Mapping[str, Array]
 ) -> dict[str, Array]:
-    access = {name: np.broadcast_to(chip["access_ns"], shape) for name, chip in chips.items()}
     segments = {
         kind: {
             name.removeprefix(SEGMENT): value
@@ -229,7 +231,7 @@ def _periods(
         for kind, values in metrics.items()
     }
     alone = {kind: values[PERIOD] for kind, values in metrics.items()}
-    return {**alone, **access, **path_periods(segments, access)}
+    return {**alone, **access_ns, **path_periods(segments, access_ns)}
 
 
 def _shares(

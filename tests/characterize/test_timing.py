@@ -8,6 +8,7 @@ import pytest
 
 from characterize.timing import Timing, analyze
 from rtl_gen.errors import ToolError
+from rtl_gen.interfaces import Interfaces
 from tests.characterize.osu018 import osu018
 
 HEAD = "module top(clk, a, y);\n  input clk;\n  input a;\n  output y;\n"
@@ -21,12 +22,28 @@ def chain(inverters: int) -> str:
     return HEAD + "\n".join([*wires, *cells]) + "\nendmodule\n"
 
 
-def timing(folder: Path, text: str, cells: int, clock_ns: float = 10.0, top: str = "top") -> Timing:
+def timing(
+    folder: Path,
+    text: str,
+    cells: int,
+    clock_ns: float = 10.0,
+    top: str = "top",
+    interfaces: Interfaces | None = None,
+) -> Timing:
     """Analyze a netlist on osu018."""
     technology, liberty = osu018(folder)
     path = folder / "by_hand.v"
     path.write_text(text)
-    return analyze(path, top, liberty, technology, clock_ns=clock_ns, cells=cells, workdir=folder)
+    return analyze(
+        path,
+        top,
+        liberty,
+        technology,
+        clock_ns=clock_ns,
+        cells=cells,
+        workdir=folder,
+        interfaces=interfaces,
+    )
 
 
 @pytest.mark.eda
@@ -105,3 +122,57 @@ def test_a_liberty_file_that_is_not_read_is_an_error(tmp_path: Path) -> None:
 def test_names_that_mean_something_to_tcl_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"must be letters, digits and _, not '\[exit\]'"):
         timing(tmp_path, chain(3), 3, top="[exit]")
+
+
+#: A register before a chain, a register behind one, and a chain from input to output.
+PARTS = """\
+module top(clk, rst, given, taken, word);
+  input clk; input rst;
+  input given; output taken; output [1:0] word;
+  wire a, b, c, d, e;
+  DFFPOSX1 first ( .CLK(clk), .D(rst), .Q(a) );
+  INVX1 i0 ( .A(a), .Y(b) );
+  INVX1 i1 ( .A(b), .Y(taken) );
+  INVX1 i2 ( .A(given), .Y(c) );
+  INVX1 i3 ( .A(c), .Y(d) );
+  {last} last ( .CLK(clk), .D(d), .Q(word[0]) );
+  INVX1 i4 ( .A(given), .Y(e) );
+  INVX1 i5 ( .A(e), .Y(word[1]) );
+endmodule
+"""
+GROUPS = Interfaces(
+    inputs={"given": ("given",)},
+    outputs={"taken": ("tak*",), "word": ("wor?",)},
+    through=(("given", "word"), ("given", "taken")),
+)
+
+
+@pytest.mark.eda
+def test_segments_are_what_a_path_takes_in_each_part(tmp_path: Path) -> None:
+    found = timing(tmp_path, PARTS.format(last="DFFPOSX1"), 8, interfaces=GROUPS)
+    segments = found.segments_ns
+    # No way leads from the input to `taken`, and none from it to a falling edge.
+    assert set(segments) == {
+        *("clock>taken", "clock>word", "given>clock", "reset>clock", "given>word")
+    }
+    assert all(0 < value < 2 for value in segments.values())
+    # The whole path in one netlist takes as long as its parts, loads at the border aside.
+    joined = PARTS.format(last="DFFPOSX1").replace(".A(given), .Y(c)", ".A(taken), .Y(c)")
+    whole = timing(tmp_path, joined, 8)
+    assert whole.ends == ["first", "last"]
+    parts = segments["clock>taken"] + segments["given>clock"]
+    assert whole.min_period_ns == pytest.approx(parts, rel=0.1)
+
+
+@pytest.mark.eda
+@pytest.mark.parametrize("clock_ns", [0.3, 10.0])
+def test_segments_do_not_depend_on_the_clock_and_falling_edges_are_apart(
+    tmp_path: Path, clock_ns: float
+) -> None:
+    rising = timing(tmp_path, PARTS.format(last="DFFPOSX1"), 8, interfaces=GROUPS).segments_ns
+    text = PARTS.format(last="DFFNEGX1")
+    falling = timing(tmp_path, text, 8, clock_ns, interfaces=GROUPS).segments_ns
+    assert "given>clock" not in falling
+    assert falling["given>fall"] == pytest.approx(rising["given>clock"], abs=0.2)
+    for name in ("clock>taken", "given>word", "reset>clock"):
+        assert falling[name] == pytest.approx(rising[name], abs=2e-6)

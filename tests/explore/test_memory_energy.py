@@ -83,8 +83,10 @@ def test_the_scaled_part_is_that_of_the_scaled_memories(model: Any) -> None:
     assert share["area_um2"] == pytest.approx(16 * psums["area_um2"] / float(ppa.area_um2))
     assert share["energy_j"] == pytest.approx(sum(psums["energy_j_by"].values()) / energy_j)
     assert share["clock_ns"] is False
-    figures["psum_sram"]["access_ns"] = clock_ns
-    assert scaled_share(ppa, figures, energy_j=energy_j, clock_ns=clock_ns)["clock_ns"] is True
+    ppa = replace(ppa, logic_period_ns=np.array(clock_ns / 2))
+    for asked, slowed in ((clock_ns, True), (2 * clock_ns, False)):
+        share = scaled_share(ppa, figures, energy_j=energy_j, clock_ns=asked)
+        assert share["clock_ns"] is slowed
     figures["psum_sram"]["scaled"] = False
     share = scaled_share(ppa, figures, energy_j=energy_j, clock_ns=clock_ns)
     assert share == {"area_um2": 0, "leakage_w": 0, "energy_j": 0, "clock_ns": False}
