@@ -6,15 +6,18 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from characterize.sample import Task
+from characterize.sample import RECIPES, Task
 from characterize.space_filling import Axis, points
 from characterize.stimulus import component_config
 from characterize.storage_cells import check_storage
 from characterize.technology import Technology
-from rtl_gen.components import ANY_ARITHMETIC, KINDS
+from rtl_gen.components import ANY_ARITHMETIC, KINDS, WITH_SCRATCHPADS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 from rtl_gen.storage import FLIPFLOP
+
+#: How components are built that no scratchpads are in.
+OTHERS = ((FLIPFLOP, RECIPES[0]),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +76,9 @@ class Plan:
     ----------
     arithmetics : names; every point is measured in each, but those of `ANY_ARITHMETIC`.
     clock_ns : None for the technology's.
-    scratchpads : ways to build those of a PE; all other components are measured once.
-    recipes : of synthesis.
+    scratchpads, recipes : ways to build PEs, each of the one with each of the other; all other
+        components are measured once, by the first recipe.
+    builds : further ways, (scratchpads, recipe).
     points : component -> values of its fields, listed.
     designs : component -> its fields' axes, to be filled by a design (`space_filling`).
     seed : of the designs.
@@ -83,7 +87,8 @@ class Plan:
     arithmetics: tuple[str, ...]
     clock_ns: float | None = None
     scratchpads: tuple[str, ...] = (FLIPFLOP,)
-    recipes: tuple[str, ...] = ("fast",)
+    recipes: tuple[str, ...] = RECIPES[:1]
+    builds: tuple[tuple[str, str], ...] = ()
     points: Mapping[str, tuple[Mapping[str, int], ...]]
     designs: Mapping[str, Mapping[str, Axis]] = field(default_factory=dict)
     samples: Samples = Samples()
@@ -100,13 +105,14 @@ class Plan:
             can build the scratchpads in none of the ways.
         """
         built = self.buildable(technology)
+        ways = [*itertools.product(built, self.recipes)]
+        ways += [way for way in self.builds if way not in ways and _has_cells(technology, way[0])]
         return [
             self._group(kind, name, storage, recipe, technology)
             for kind in KINDS
             if kind in self.points or kind in self.designs
             for name in (self.arithmetics[:1] if kind in ANY_ARITHMETIC else self.arithmetics)
-            for storage in (built if kind == "pe" else (FLIPFLOP,))
-            for recipe in self.recipes
+            for storage, recipe in (ways if kind in WITH_SCRATCHPADS else OTHERS)
         ]
 
     def buildable(self, technology: Technology) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from characterize.groups import Plan, Samples, Stop
+from characterize.sample import RECIPES
 from characterize.space_filling import Axis
-from characterize.synthesis import ABC_SCRIPTS
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
@@ -25,7 +25,7 @@ from rtl_gen.yaml_input import load_mapping
 DEFAULT = Path(__file__).with_name("plan.yaml")
 
 KEYS = (
-    *("arithmetics", "clock_ns", "scratchpads", "recipes", "seed"),
+    *("arithmetics", "clock_ns", "scratchpads", "recipes", "builds", "seed"),
     *("samples", "stop", "components"),
 )
 #: More than any field or number of samples can be: a slip of the keyboard must not fill memory.
@@ -73,7 +73,8 @@ def _plan(content: Mapping[str, Any]) -> Plan:
         arithmetics=tuple(dict.fromkeys(arithmetic(name).name for name in names)),
         clock_ns=None if clock_ns is None else float(clock_ns),
         scratchpads=_among(content, "scratchpads", STORAGES, FLIPFLOP),
-        recipes=_among(content, "recipes", tuple(ABC_SCRIPTS), "fast"),
+        recipes=_among(content, "recipes", RECIPES, RECIPES[0]),
+        builds=_builds(content),
         points=listed,
         designs=designs,
         samples=_numbers(content, "samples", Samples, int),
@@ -145,6 +146,17 @@ def _among(
     if not isinstance(words, list) or not words or not all(word in known for word in words):
         raise UserError(f"{key} must be a list of {', '.join(known)}, not {words!r}")
     return tuple(dict.fromkeys(words))
+
+
+def _builds(content: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Ways to build PEs, "gated.small"."""
+    known = {f"{storage}.{recipe}": (storage, recipe) for storage in STORAGES for recipe in RECIPES}
+    words = content.get("builds", [])
+    if not isinstance(words, list) or not all(
+        isinstance(word, str) and word in known for word in words
+    ):
+        raise UserError(f"builds must be a list of {', '.join(known)}, not {words!r}")
+    return tuple(dict.fromkeys(known[word] for word in words))
 
 
 def _numbers(content: Mapping[str, Any], key: str, kind: type[T], number: type) -> T:

@@ -59,7 +59,7 @@ dfflibmap {liberties}
 opt
 setundef -zero
 {latches}
-abc {liberties} {dont_use} -constr abc.constr -script abc.script
+{mappings}
 setundef -zero
 opt_clean -purge
 {ties}
@@ -107,6 +107,7 @@ def synthesize(
     liberty: Sequence[Path],
     workdir: Path,
     recipe: str = "fast",
+    modules: tuple[str, str] | None = None,
     latch_map: str = "",
     finish: str = "",
     timeout: float = TIMEOUT_S,
@@ -120,6 +121,7 @@ def synthesize(
     liberty : the technology's prepared files (`cell_files.prepare`).
     workdir : existing folder for all files of the run.
     recipe : one of `ABC_SCRIPTS`.
+    modules : names (patterns, as Yosys has them) of modules to map by another recipe, and which.
     latch_map : Yosys' techmap of latches (`storage_cells.latch_map`).
     finish : Yosys commands, run on the flat netlist before it is written.
     timeout : seconds; ABC can hang.
@@ -132,16 +134,22 @@ def synthesize(
     workdir = workdir.absolute()
     if not re.fullmatch(r"\w+", top, re.ASCII):
         raise UserError(f"top must be letters, digits and _, not {top!r}")
-    if recipe not in ABC_SCRIPTS:
-        raise UserError(f"recipe must be one of {', '.join(ABC_SCRIPTS)}, not {recipe!r}")
+    # What is mapped is left alone by what comes after.
+    mappings = [*([modules] if modules else []), ("", recipe)]
+    for _, name in mappings:
+        if name not in ABC_SCRIPTS:
+            raise UserError(f"recipe must be one of {', '.join(ABC_SCRIPTS)}, not {name!r}")
     (workdir / "design.v").write_text(verilog, encoding="utf-8")
-    (workdir / "abc.script").write_text(ABC_SCRIPTS[recipe], encoding="utf-8")
+    for name, commands in ABC_SCRIPTS.items():
+        (workdir / f"{name}.script").write_text(commands, encoding="utf-8")
     (workdir / "latches.v").write_text(latch_map, encoding="utf-8")
     (workdir / "abc.constr").write_text(
         f"set_driving_cell {technology.driving_cell}\nset_load {technology.output_load_ff:g}\n",
         encoding="utf-8",
     )
-    (workdir / "synthesis.ys").write_text(_script(top, finish, technology, liberty, workdir))
+    (workdir / "synthesis.ys").write_text(
+        _script(top, finish, mappings, technology, liberty, workdir)
+    )
     log = workdir / "synthesis.log"
     command = tools.yosys_command("synthesis.ys")
     # Yosys keeps a cache of libraries in TMPDIR that nobody clears: with the files of the run.
@@ -173,7 +181,12 @@ def synthesize(
 
 
 def _script(
-    top: str, finish: str, technology: Technology, liberty: Sequence[Path], workdir: Path
+    top: str,
+    finish: str,
+    mappings: Sequence[tuple[str, str]],
+    technology: Technology,
+    liberty: Sequence[Path],
+    workdir: Path,
 ) -> str:
     names = []
     for number, path in enumerate(liberty):
@@ -190,17 +203,20 @@ def _script(
         for option, tie in (("-hicell", technology.tie_high), ("-locell", technology.tie_low))
         if tie is not None
     ]
+    liberties = " ".join(f"-liberty {name}" for name in names)
+    # Cells for scratchpads are in the library, but not for ABC to take.
+    dont_use = " ".join(
+        f"-dont_use {cell}" for cell in (technology.latch, technology.clock_gate) if cell
+    )
+    abc = f"abc {liberties} {dont_use} -constr abc.constr -script"
     return RECIPE.format(
         top=top,
         multipliers=MULTIPLIERS,
         finish=finish,
         latches="techmap -map latches.v",
-        # Cells for scratchpads are in the library, but not for ABC to take.
-        dont_use=" ".join(
-            f"-dont_use {cell}" for cell in (technology.latch, technology.clock_gate) if cell
-        ),
+        mappings="\n".join(f"{abc} {name}.script {chosen}" for chosen, name in mappings),
         reads="\n".join(reads),
-        liberties=" ".join(f"-liberty {name}" for name in names),
+        liberties=liberties,
         ties="\n".join(ties),
     )
 

@@ -30,7 +30,7 @@ from characterize.liberty import read_library
 from characterize.measure import TOOLS, Steps, check_outputs, method_sha256
 from characterize.netlist import Netlist, read_netlist
 from characterize.power import power
-from characterize.sample import digest
+from characterize.sample import RECIPES, digest
 from characterize.stimulus import Stimulus
 from characterize.technology import Technology
 from characterize.whole_power import owners_of, power_by_kind
@@ -50,6 +50,8 @@ _PORTS = """\
 expose -evert -sep . {top}/t:sram_*
 delete {top}/w:*sram*.clk {top}/w:*sram*.rst
 opt_clean -purge"""
+#: What the recipe is for: PEs and what is in them.
+PE_MODULES = "pe pe_* *_words_*"
 _GATE = re.compile(rf"^module {CLOCK_GATE_NAME} .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 
 
@@ -89,7 +91,7 @@ def measure_whole(
     technology: Technology,
     liberty: Sequence[Path],
     clock_ns: float | None = None,
-    recipe: str = "fast",
+    recipe: str = RECIPES[0],
     layer: Layer | None = None,
     scratch: Path | None = None,
     steps: Steps | None = None,
@@ -100,6 +102,7 @@ def measure_whole(
     ----------
     liberty : the technology's prepared files (`cell_files.prepare`).
     clock_ns : period to measure at; None for the technology's.
+    recipe : of the PEs; all else is synthesized by the first one.
     layer : to run, with channels and filters of the stimulus layer; None for `whole_layer`.
     scratch : existing folder for temporary files; None for the system's.
     steps : told which step is under way.
@@ -177,7 +180,7 @@ def _synthesize(
         technology=technology,
         liberty=liberty,
         workdir=workdir,
-        recipe=recipe,
+        modules=(PE_MODULES, recipe) if recipe != RECIPES[0] else None,
         latch_map=storage_cells.latch_map(technology, library),
         finish=_PORTS.format(top=TOP),
         timeout=TIMEOUT_S,

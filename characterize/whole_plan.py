@@ -32,7 +32,7 @@ class WholePlan:
     size : rows, and columns.
     bus_bits : of the config, the same in all.
     memories : the fields of `MEMORY` of each choice.
-    recipe : of synthesis.
+    recipe : of the PEs' synthesis.
     """
 
     arithmetics: tuple[str, ...]
@@ -98,7 +98,7 @@ def components_of(
             technology=technology.name,
             clock_ns=clock_ns,
             scratchpads=config.scratchpads if kind in WITH_SCRATCHPADS else FLIPFLOP,
-            recipe=recipe,
+            recipe=recipe if kind in WITH_SCRATCHPADS else RECIPES[0],
         )
         for kind in KINDS
     ]

@@ -1,8 +1,8 @@
 """Builds: the ways to build one design, each with polynomials of its own.
 
-A build is how the PEs' scratchpads keep their words and how hard synthesis tries for speed. Only a
-PE differs with the first (and, in macros, a row by ten flip-flops: decision 17), so that other
-components are known by the second alone.
+A build is how the PEs' scratchpads keep their words and how hard synthesis tries for their speed.
+Only a PE differs with it (and, in macros, a row by ten flip-flops: decision 17): of all else there
+is little, and it is what the clock waits for, so that the first recipe synthesizes it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Build:
 
     def component(self, kind: str) -> str:
         """The name that a kind of component goes by when it is built so: "pe.gated.fast"."""
-        scratchpads = [self.scratchpads] if kind in WITH_SCRATCHPADS else []
-        return ".".join([kind, *scratchpads, self.recipe])
+        own = [self.scratchpads, self.recipe] if kind in WITH_SCRATCHPADS else [RECIPES[0]]
+        return ".".join([kind, *own])
 
 
 #: Every way to build, the plainest first.

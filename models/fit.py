@@ -186,7 +186,7 @@ def fit_component(
     """
     name = name or samples[0].arithmetic
     known = features(kind, _table(kind, name, samples))
-    actual = measured(kind, samples, segments)
+    actual = measured(samples, segments)
     polynomials, predicted = _polynomials(kind, known, actual, folds, repeats, seed)
     points = int(group(known, len(samples)).max()) + 1
     method, held_out = _method(points, folds)

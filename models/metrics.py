@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterize.sample_table import metrics
 from models.features import Array
 from rtl_gen.components import KINDS
 
@@ -26,9 +27,7 @@ def is_path(metric: str) -> bool:
     return metric == PERIOD or metric.startswith(SEGMENT)
 
 
-def measured(
-    kind: str, samples: Sequence[Sample], segments: Iterable[str] = ()
-) -> dict[str, Array]:
+def measured(samples: Sequence[Sample], segments: Iterable[str] = ()) -> dict[str, Array]:
     """Metric -> one measured value a sample; a part that a sample does not name is zero there.
 
     Parameters
@@ -39,25 +38,13 @@ def measured(
     rows = [
         {
             name: value
-            for name, value in flatten(kind, sample).items()
+            for name, value in metrics(sample).items()
             if name in wanted or not name.startswith(SEGMENT)
         }
         for sample in samples
     ]
-    metrics = sorted({metric for row in rows for metric in row})
-    return {metric: np.array([row.get(metric, 0.0) for row in rows]) for metric in metrics}
-
-
-def flatten(kind: str, sample: Sample) -> dict[str, float]:
-    """One sample's metrics."""
-    row = {PERIOD: float(sample.min_period_ns)}
-    row.update({f"{SEGMENT}{name}": float(v) for name, v in sample.segments_ns.items()})
-    row.update({f"area_um2.{part}": float(v) for part, v in sample.area_um2.items()})
-    row.update({f"leakage_mw.{part}": float(v) for part, v in sample.leakage_mw.items()})
-    for event in KINDS[kind].events:
-        for part, value in sample.energy_pj[event].items():
-            row[f"energy_pj.{event}.{part}"] = float(value)
-    return row
+    names = sorted({name for row in rows for name in row})
+    return {name: np.array([row.get(name, 0.0) for row in rows]) for name in names}
 
 
 def derived(kind: str, values: Mapping[str, Array], clock_ns: Array) -> dict[str, Array]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -16,21 +15,17 @@ from rich.console import Console
 from rich.table import Table
 
 from characterize.sample import Sample, digest
+from characterize.sample_table import SHARED, write_table
 from characterize.store import Store, open_store
 from characterize.technology import Technology, find_technology, shipped
 from models.card import headline_columns, headline_rows, write_card
 from models.fit import Fit, fit
 from models.glitches import glitch_factors
-from models.metrics import flatten
 from models.model_file import TechnologyData
 from models.validation import write_residuals
 from quidam.terminal import console
 from rtl_gen import provenance
-from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
-
-#: Of a sample's manifest what is its own, at the end of its row.
-ORIGIN = ("verilog_sha256", "commit", "host", "time")
 
 DESCRIPTION = """\
 Fit polynomials of area, leakage, clock period and energy per event to the samples of a store,
@@ -124,8 +119,7 @@ def latest(store: Store) -> tuple[list[Sample], int]:
         raise UserError(f"store must hold samples of one technology, not {technologies!r}")
     ways: dict[str, list[Sample]] = {}
     for sample in samples:
-        keys = ("technology", "tools", "method_sha256")
-        way = digest({key: sample.manifest.get(key) for key in keys})
+        way = digest({key: sample.manifest.get(key) for key in SHARED})
         ways.setdefault(way, []).append(sample)
 
     def last_written(group: list[Sample]) -> int:
@@ -159,11 +153,10 @@ def _data(technology: Technology, names: Iterable[str]) -> TechnologyData:
 
 def _manifest(samples: Sequence[Sample], technology: Technology) -> dict[str, Any]:
     """What all samples share, and this commit."""
-    keys = ("technology", "tools", "method_sha256")
     return {
         "commit": provenance.commit(),
         "sources": dict(technology.sources),
-        "measured": {key: samples[0].manifest.get(key) for key in keys},
+        "measured": {key: samples[0].manifest.get(key) for key in SHARED},
         "clock_ns": sorted({sample.clock_ns for sample in samples}),
         "recipes": sorted({str(sample.manifest.get("recipe")) for sample in samples}),
         "core_minutes": round(sum(map(_seconds, samples)) / 60, 1),
@@ -177,38 +170,10 @@ def _seconds(sample: Sample) -> float:
 def _write(output: Path, card: Path, result: Fit, samples: Sequence[Sample]) -> list[Path]:
     result.model.save(output)
     table = output.with_name(f"{output.stem}-samples.csv")
-    _write_samples(table, samples)
+    write_table(table, samples)
     rows = output.with_name(f"{output.stem}-residuals.csv")
     write_residuals(rows, result.residuals)
     return [output, table, rows, *write_card(card, output.stem, result, samples)]
-
-
-def _write_samples(path: Path, samples: Sequence[Sample]) -> None:
-    """One row a sample: its parameters, its metrics by name, `ORIGIN`; what it has not is empty."""
-    rows = [
-        {
-            "id": sample.id,
-            "component": sample.component,
-            "arithmetic": sample.arithmetic,
-            "technology": sample.technology,
-            "scratchpads": sample.scratchpads,
-            "recipe": sample.recipe,
-            "clock_ns": sample.clock_ns,
-            "cells": sample.cells,
-            **sample.parameters,
-            **flatten(sample.component, sample),
-            **{key: sample.manifest.get(key) for key in ORIGIN},
-        }
-        for sample in samples
-    ]
-    order = {kind: i for i, kind in enumerate(KINDS)}
-    rows.sort(key=lambda row: (order[str(row["component"])], row["arithmetic"], row["id"]))
-    columns = list(dict.fromkeys(name for row in rows for name in row if name not in ORIGIN))
-    columns += ORIGIN
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _notes(store: Store, left_out: int) -> list[str]:

@@ -1,18 +1,21 @@
-"""`quidam sample`: what a store holds, where each number comes from, and whether it comes again."""
+"""`quidam sample`: what was measured, where each number comes from, and whether it comes again."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from characterize.sample import Failure, Sample, task_of, to_json
-from characterize.store import Store, open_store
+from characterize.sample_table import read_table
+from characterize.store import open_store
+from models.ppa import TRAINED, PpaModel
 from quidam.terminal import console
 from rtl_gen.errors import UserError
 
@@ -21,6 +24,8 @@ example:
   quidam sample list build/osu018
   quidam sample show build/osu018 3f2a
   quidam sample rerun build/osu018 3f2a
+  quidam sample show 3f2a             of the samples of the models that ship
+  quidam sample rerun osu018 3f2a
 
 An ID may be cut short as long as only one sample begins with it.
 """
@@ -32,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the verb and its three actions."""
     parser = subparsers.add_parser(
         "sample",
-        description="Look at the samples of a store, and measure one again.",
+        description="Look at the samples of a store or of a model, and measure one again.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -51,7 +56,11 @@ def add_parser(subparsers: Any) -> None:
         "status is 0 when it is identical, else 1.",
     )
     for action in (lister, shower, again):
-        action.add_argument("store", metavar="STORE", help="folder that characterize filled")
+        action.add_argument(
+            "store", metavar="STORE|MODEL", nargs="?",
+            help="folder that characterize filled, model that ships, or MODEL.json with its table "
+            "beside it (default: all models that ship)",
+        )  # fmt: skip
         if action is not lister:
             action.add_argument("id", metavar="ID", help="of the sample, or how it begins")
         action.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -65,29 +74,54 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the action that was asked for."""
-    store = open_store(args.store)
+    results = results_of(args.store)
     match args.action:
         case "list":
-            return run_list([*store.samples(), *store.failures()], args.json)
+            return run_list(results, args.json)
         case "show":
-            return run_show(find(store, args.id), args.json)
+            return run_show(find(results, args.id, args.store), args.json)
         case _:
-            return run_again(find(store, args.id), args)
+            return run_again(find(results, args.id, args.store), args)
 
 
-def find(store: Store, prefix: str) -> Sample | Failure:
+def results_of(place: str | None) -> list[Sample | Failure]:
+    """All that a store holds, or the table of a model, or of all that ship; raises `UserError`."""
+    models = {path.stem: path for path in sorted(TRAINED.glob("*.json"))}
+    if place is None:
+        return [sample for path in models.values() for sample in _table_of(path)]
+    path = Path(place)
+    if place in models and not path.exists():
+        return list(_table_of(models[place]))
+    if path.suffix == ".json" and path.is_file():
+        return list(_table_of(path))
+    store = open_store(place)
+    return [*store.samples(), *store.failures()]
+
+
+def _table_of(model: Path) -> list[Sample]:
+    shared = PpaModel.load(model).contents.manifest.get("measured")
+    if not isinstance(shared, Mapping):
+        raise UserError(f"{model} must say in its manifest how its samples were measured")
+    return read_table(model.with_name(f"{model.stem}-samples.csv"), shared)
+
+
+def find(results: Sequence[Sample | Failure], prefix: str, place: str | None) -> Sample | Failure:
     """The one result whose id begins with `prefix`.
+
+    Parameters
+    ----------
+    place : where they are from, for the message.
 
     Raises
     ------
     UserError
         When there is none, or more than one.
     """
-    results: list[Sample | Failure] = [*store.samples(), *store.failures()]
     found = [result for result in results if result.id.startswith(prefix.lower())]
     if len(found) != 1 or not prefix:
         many = f"{len(found)} samples begin with it" if found else "no sample begins with it"
-        raise UserError(f"ID must be that of one sample of {store.path}, not {prefix!r}: {many}")
+        where = place or "the models that ship"
+        raise UserError(f"ID must be that of one sample of {where}, not {prefix!r}: {many}")
     return found[0]
 
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from characterize.sample import Sample
+from characterize.sample import Sample, to_json
+from characterize.sample_table import read_table, write_table
 from characterize.store import Store
 from models.ppa import PpaModel
 from quidam.main import main
+from rtl_gen.errors import UserError
 from tests.models.synthetic import sweep
 
-ORIGIN = {"verilog_sha256": "ab" * 32, "commit": "c0ffee", "host": "here", "time": "noon"}
+#: What all samples have in common, and what is a sample's own.
+SHARED = {"technology": {"name": "osu018"}, "tools": {"yosys": "0.1"}, "method_sha256": "ab" * 32}
+ORIGIN = {"commit": "c0ffee", "seconds": {"synthesis": 1.5}, "critical_path_ends": ["a", "b"]}
 
 
 def small(noise: float = 0.01) -> list[Sample]:
     return [
-        replace(one, technology="osu018", manifest={**one.manifest, **ORIGIN})
+        replace(one, technology="osu018", manifest={**one.manifest, **SHARED, **ORIGIN})
         for one in sweep(most=8, noise=noise)
     ]
 
@@ -58,7 +63,45 @@ def test_fit_writes_model_card_and_tables(
     assert {row["id"] for row in rows} == {one.id for one in small()}
     first = next(one for one in small() if one.id == rows[0]["id"])
     assert float(rows[0]["area_um2.datapath"]) == first.area_um2["datapath"]
-    assert list(rows[0].items())[-4:] == list(ORIGIN.items())
+    assert list(rows[0])[-1] == "manifest"
+
+
+def test_the_table_of_samples_is_the_samples(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every one of them to the last bit, manifest included, for `sample` to show."""
+    output = tmp_path / "osu.json"
+    assert main(["fit", str(store), "-o", str(output), "--folds", "2"]) == 0
+    table = tmp_path / "osu-samples.csv"
+    found = {one.id: one for one in read_table(table, SHARED)}
+    assert found == {one.id: one for one in small()}
+    capsys.readouterr()
+    for one in small()[::7]:
+        assert main(["sample", "show", str(output), one.id, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == json.loads(to_json(one))
+    assert main(["sample", "list", str(output), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["samples"]) == len(small())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: "", "must have a column manifest"),
+        (lambda text: text.replace("manifest", "origin", 1), "must have a column manifest"),
+        (lambda text: text.replace(",pe,", ",cpu,", 1), "line"),
+        (lambda text: text.replace(",10.0,", ",soon,", 1), "line"),
+        (lambda text: text.replace(",10.0,", ",nan,", 1), "line"),
+        (lambda text: text.replace("c0ffee", 'c0ff"ee', 1), "line"),
+    ],
+)
+def test_a_damaged_table_is_refused(
+    tmp_path: Path, change: Callable[[str], str], message: str
+) -> None:
+    table = tmp_path / "osu-samples.csv"
+    write_table(table, small())
+    table.write_text(change(table.read_text()))
+    with pytest.raises(UserError, match=message):
+        read_table(table, SHARED)
 
 
 def test_fit_prints_a_table_for_people(
