@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from characterize.groups import Plan, Samples, Stop
-from characterize.sample import RECIPES
+from characterize.sample import RECIPES, WAYS
 from characterize.space_filling import Axis
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
@@ -150,13 +150,10 @@ def _among(
 
 def _builds(content: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Ways to build PEs, "gated.small"."""
-    known = {f"{storage}.{recipe}": (storage, recipe) for storage in STORAGES for recipe in RECIPES}
     words = content.get("builds", [])
-    if not isinstance(words, list) or not all(
-        isinstance(word, str) and word in known for word in words
-    ):
-        raise UserError(f"builds must be a list of {', '.join(known)}, not {words!r}")
-    return tuple(dict.fromkeys(known[word] for word in words))
+    if not isinstance(words, list) or not all(word in tuple(WAYS) for word in words):
+        raise UserError(f"builds must be a list of {', '.join(WAYS)}, not {words!r}")
+    return tuple(dict.fromkeys(WAYS[word] for word in words))
 
 
 def _numbers(content: Mapping[str, Any], key: str, kind: type[T], number: type) -> T:

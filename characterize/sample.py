@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 
 from rtl_gen.components import MEASURED
 from rtl_gen.interfaces import INTERFACES, segment_name
-from rtl_gen.storage import FLIPFLOP
+from rtl_gen.storage import FLIPFLOP, STORAGES
 
 SCHEMA = "quidam-sample/3"
 
 #: How hard synthesis tries for speed (`synthesis.ABC_SCRIPTS`).
 RECIPES = ("fast", "small")
+#: Ways to build a PE: name, as plans and spaces have it -> (scratchpads, recipe).
+WAYS = {f"{storage}.{recipe}": (storage, recipe) for recipe in RECIPES for storage in STORAGES}
 
 T = TypeVar("T", "Sample", "Failure")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from characterize.sample import RECIPES
+from characterize.sample import RECIPES, WAYS
 from explore.designs import Designs, Integers
 from explore.quantities import DEFAULT_OBJECTIVES, Constraint, Objective, constraint, objective
 from models.build import BUILDS, Build
@@ -99,7 +99,7 @@ def load_space(path: Path | str) -> Space:
 def space_from_mapping(content: Mapping[str, Any]) -> Space:
     """Build from the keys of SPACE.yaml."""
     required = ("arithmetic", *INTEGER_FIELDS)
-    keys = (*required, "scratchpads", "recipe", "objectives", "constraints")
+    keys = (*required, "scratchpads", "recipe", "builds", "objectives", "constraints")
     for key in content:
         if key not in keys:
             raise UserError(f"space keys must be among {', '.join(keys)}, not {key!r}")
@@ -112,15 +112,23 @@ def space_from_mapping(content: Mapping[str, Any]) -> Space:
         raise UserError(f"arithmetic must list different arithmetics, at least one, not {names!r}")
     return Space(
         arithmetics=arithmetics,
-        builds=tuple(
-            Build(scratchpads=scratchpads, recipe=recipe)
-            for recipe in _names("recipe", content, RECIPES)
-            for scratchpads in _names("scratchpads", content, STORAGES)
-        ),
+        builds=_builds(content),
         values={name: _values(name, content[name]) for name in INTEGER_FIELDS},
         objectives=objectives(_listed(content.get("objectives", []))) or DEFAULT_OBJECTIVES,
         constraints=tuple(constraint(text) for text in _listed(content.get("constraints", []))),
     )
+
+
+def _builds(content: Mapping[str, Any]) -> tuple[Build, ...]:
+    """Every recipe with every kind of scratchpads; and ways to build that are listed as such."""
+    combined = [
+        Build(scratchpads=scratchpads, recipe=recipe)
+        for recipe in _names("recipe", content, RECIPES)
+        for scratchpads in _names("scratchpads", content, STORAGES)
+    ]
+    listed = _names("builds", content, tuple(WAYS)) if "builds" in content else []
+    further = [Build(scratchpads=WAYS[one][0], recipe=WAYS[one][1]) for one in listed]
+    return tuple(dict.fromkeys([*combined, *further]))
 
 
 def _names(key: str, content: Mapping[str, Any], known: tuple[str, ...]) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 from characterize.groups import Group, Plan
 from characterize.plan import load_plan
 from characterize.technology import TECHNOLOGIES, read_technology
-from rtl_gen.components import KINDS
+from rtl_gen.components import ANY_ARITHMETIC, KINDS
 from rtl_gen.errors import UserError
 
 TECHNOLOGY = read_technology(TECHNOLOGIES / "osu018.yaml")
@@ -41,7 +41,11 @@ def sizes(group: Group) -> list[tuple[int, ...]]:
 def test_the_default_plan_has_every_component_in_all_pe_types_and_widths() -> None:
     tasks = load_plan().tasks(TECHNOLOGY)
     for arithmetic in ("fp32", "int16", "int8", "int4", "lightpe1", "lightpe2"):
-        assert {task.component for task in tasks if task.arithmetic == arithmetic} == set(KINDS)
+        own = {task.component for task in tasks if task.arithmetic == arithmetic}
+        assert own | set(ANY_ARITHMETIC) == set(KINDS)
+    assert {task.arithmetic for task in tasks if task.component in ANY_ARITHMETIC} == {"fp32"}
+    ways = {(task.scratchpads, task.recipe) for task in tasks if task.component == "pe"}
+    assert ways >= {("flipflop", "fast"), ("gated", "fast"), ("gated", "small")}
     assert len({str(task) for task in tasks}) == len(tasks)
     assert {task.clock_ns for task in tasks} == {TECHNOLOGY.clock_ns}
 
@@ -121,9 +125,23 @@ def test_scratchpads_are_built_in_every_way_in_pes_only(tmp_path: Path) -> None:
         ("pe", "gated", "fast"),
         ("pe", "gated", "small"),
         ("node", "flipflop", "fast"),
-        ("node", "flipflop", "small"),
     ]  # osu018 names no latch
     assert found.buildable(TECHNOLOGY) == ("flipflop", "gated")
+
+
+def test_builds_are_further_ways_that_the_technology_has_cells_for(tmp_path: Path) -> None:
+    found = plan(
+        tmp_path,
+        scratchpads=["gated"],
+        builds=["gated.fast", "latch.fast", "gated.small"],
+        components={"bank": [{}], "pe": [{**PE, "ifmap_words": 8}]},
+    )
+    groups = [group.tasks[0] for group in found.groups(TECHNOLOGY)]
+    assert [(one.component, one.scratchpads, one.recipe) for one in groups] == [
+        ("pe", "gated", "fast"),
+        ("pe", "gated", "small"),
+        ("bank", "flipflop", "fast"),
+    ]
 
 
 def node(bus_bits: Any) -> dict[str, Any]:
@@ -170,6 +188,9 @@ def node(bus_bits: Any) -> dict[str, Any]:
         ),
         ({"scratchpads": ["latch"]}, "which names no latch, not 'latch'"),
         ({"recipes": "fast"}, "recipes must be a list of fast, small, not 'fast'"),
+        ({"builds": "gated.small"}, "builds must be a list of flipflop.fast, "),
+        ({"builds": ["gated"]}, "macro.small, not ['gated']"),
+        ({"builds": [["gated.small"]]}, "builds must be a list of "),
     ],
 )
 def test_a_broken_rule_is_named_with_the_value(

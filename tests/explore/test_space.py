@@ -103,6 +103,17 @@ def test_designs_become_configs() -> None:
         assert getattr(config, name) == getattr(designs, name)[1]
 
 
+def test_builds_are_every_combination_and_those_listed() -> None:
+    changes = {"scratchpads": ["gated", "latch"], "builds": ["gated.small", "latch.fast"]}
+    space = space_from_mapping(mapping(**changes))
+    assert [(one.scratchpads, one.recipe) for one in space.builds] == [
+        *(("gated", "fast"), ("latch", "fast"), ("gated", "small"))
+    ]
+    for wrong in ("gated", ["gated.slow"], [], ["gated.small", "gated.small"]):
+        with pytest.raises(UserError, match="builds must list different ones of flipflop"):
+            space_from_mapping(mapping(builds=wrong))
+
+
 def test_free_formats_and_single_values() -> None:
     space = space_from_mapping(mapping(arithmetic={"activation": "int6", "weight": "int3"}))
     assert [one.name for one in space.arithmetics] == ["int6xint3"]
