@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import ArrayLike, NDArray
 
 from rtl_gen.errors import UserError
+from rtl_gen.yaml_input import load_mapping
 
 Floats = NDArray[np.float64]
 
@@ -118,18 +118,29 @@ def sram(model: Mapping[str, Any], depth: ArrayLike, width: ArrayLike) -> dict[s
 
 
 @functools.cache
-def _shipped(name: str) -> dict[str, Any]:
-    path = MEMORIES / f"{name}.yaml"
-    if not path.is_file():
+def _read(name: str) -> dict[str, Any]:
+    path = Path(name) if name.endswith(".yaml") else MEMORIES / f"{name}.yaml"
+    if not name.endswith(".yaml") and not path.is_file():
         known = ", ".join(sorted(file.stem for file in MEMORIES.glob("*.yaml")))
-        raise UserError(f"memory model must be one that ships ({known}), not {name!r}")
-    model: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raise UserError(
+            f"memory model must be one that ships ({known}), or a .yaml file, not {name!r}"
+        )
+    model: dict[str, Any] = load_mapping(path)
+    for key in ("feature_nm", "voltage_v"):
+        value = model.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise UserError(f"{path}: {key} must be a number above 0, not {value!r}")
+    try:
+        sram(model, 64, 16)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     return model
 
 
 def memory_model(name: str, *, feature_nm: float, voltage_v: float) -> dict[str, Any]:
-    """The model that ships under this name, scaled unless feature size and voltage are its own."""
-    model = _shipped(name)
+    """The model that ships under this name, or that is in this file (.yaml, as `memory_fit` writes
+    it), scaled unless feature size and voltage are its own."""
+    model = _read(name)
     if (feature_nm, voltage_v) == (model["feature_nm"], model["voltage_v"]):
         return dict(model)
     return scale(model, feature_nm=feature_nm, voltage_v=voltage_v)

@@ -164,12 +164,31 @@ def _coefficients(terms: Mapping[str, Floats], truth: Floats) -> dict[str, float
     return best[1]
 
 
+def main(words: Sequence[str]) -> int:
+    """Print the model of some macros; 2 and a message where they are none."""
+    try:
+        if len(words) < 4:
+            raise UserError(f"words must be NAME FEATURE_NM SOURCE LIBERTY..., not {list(words)!r}")
+        name, feature_nm, source, *paths = words
+        found = fit(
+            [read_macro(Path(path)) for path in paths],
+            name=name,
+            feature_nm=_number(feature_nm),
+            source=source,
+        )
+    except UserError as error:
+        print(f"memory_fit: error: {error}", file=sys.stderr)
+        return 2
+    yaml.safe_dump(found, sys.stdout, sort_keys=False)
+    return 0
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"FEATURE_NM must be a number of nm, not {text!r}") from None
+
+
 if __name__ == "__main__":
-    _, _name, _feature_nm, _source, *_paths = sys.argv
-    fitted = fit(
-        [read_macro(Path(path)) for path in _paths],
-        name=_name,
-        feature_nm=float(_feature_nm),
-        source=_source,
-    )
-    yaml.safe_dump(fitted, sys.stdout, sort_keys=False)
+    sys.exit(main(sys.argv[1:]))

@@ -107,7 +107,7 @@ class _Reader:
             "latch": self._optional_cell("latch"),
             "clock_gate": self._optional_cell("clock_gate"),
             "prune": self._prune(),
-            "memory": self._text("memory", NAME, "the name of a memory model"),
+            "memory": self._memory(),
             "install": self._text("install") if self.content.get("install") else "",
             "sources": self._sources(),
             **{key: self._number(key) for key in NUMBERS},
@@ -120,6 +120,12 @@ class _Reader:
         if pattern is not None and not pattern.fullmatch(value):
             raise self._error(key, f"be {rule}", value)
         return value.strip()
+
+    def _memory(self) -> str:
+        """The name of a memory model, or the path of its file."""
+        if str(self.content["memory"]).endswith(".yaml"):
+            return str((self.folder / self._text("memory")).absolute())
+        return self._text("memory", NAME, "the name of a memory model, or a file NAME.yaml")
 
     def _optional_cell(self, key: str) -> str | None:
         if self.content.get(key) is None:

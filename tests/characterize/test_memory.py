@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from characterize import memory_fit
 from characterize.memory import MEMORIES, QUANTITIES, TERMS, memory_model, scale, sram
 from characterize.memory_fit import Macro, fit, read_macro
 from rtl_gen.errors import UserError
@@ -116,8 +117,50 @@ def test_odd_sizes_and_names_are_refused() -> None:
         sram(OWN, [64, 0], 8)
     with pytest.raises(UserError, match="width of a memory must be at least 1, not "):
         sram(OWN, 64, -1)
-    with pytest.raises(UserError, match=r"one that ships \(ihp_sg13g2\), not 'cacti'"):
+    with pytest.raises(UserError, match=r"one that ships \(ihp_sg13g2\), or a .yaml file, not 'cacti'"):
         memory_model("cacti", feature_nm=45, voltage_v=1.0)
+
+
+def test_a_model_of_one_s_own_comes_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**OWN, "feature_nm": 28.0, "voltage_v": 0.9}))
+    found = memory_model(str(path), feature_nm=28.0, voltage_v=0.9)
+    assert not found["scaled"]
+    assert found["coefficients"] == OWN["coefficients"]
+    assert memory_model(str(path), feature_nm=22.0, voltage_v=0.9)["scaled"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"feature_nm": "small"}, "feature_nm must be a number above 0, not 'small'"),
+        ({"voltage_v": -1}, "voltage_v must be a number above 0, not -1"),
+        ({"coefficients": 5}, "mine.yaml: memories must be a memory model"),
+        (None, "must be a readable YAML file"),
+    ],
+)
+def test_a_file_that_is_no_model_is_refused(
+    tmp_path: Path, changes: dict[str, Any] | None, message: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    if changes is not None:
+        path.write_text(yaml.safe_dump({**OWN, **changes}))
+    with pytest.raises(UserError, match=message):
+        memory_model(str(path), feature_nm=130, voltage_v=1.2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mine", "28"], "words must be NAME FEATURE_NM SOURCE LIBERTY"),
+        (["mine", "28", "me", "no_such.lib"], "no_such.lib"),
+    ],
+)
+def test_the_fit_s_mistakes_get_a_message(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert memory_fit.main(words) == 2
+    assert message in capsys.readouterr().err
 
 
 def macros(coefficients: dict[str, dict[str, float]]) -> list[Macro]:

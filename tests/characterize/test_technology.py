@@ -14,6 +14,7 @@ import yaml
 from characterize.cell_check import examine
 from characterize.cell_files import prepare
 from characterize.liberty import read_library
+from characterize.memory import MEMORIES
 from characterize.technology import (
     NUMBERS,
     TECHNOLOGIES,
@@ -110,6 +111,13 @@ def test_a_shipped_technology_reads_and_has_its_own_name(name: str) -> None:
         assert other.voltage_v != technology.voltage_v
         assert {file.path for file in other.liberty}.isdisjoint(f.path for f in technology.liberty)
         assert other.memories()["scaled"]  # there is no memory data but at 1.2 V
+
+
+def test_a_memory_model_may_lie_beside_the_technology_file(tmp_path: Path) -> None:
+    path = write(tmp_path, memory="mine.yaml")
+    model = yaml.safe_load((MEMORIES / "ihp_sg13g2.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**model, "voltage_v": 1.0}))
+    assert not load_technology(path).memories()["scaled"]
 
 
 def test_units_are_as_the_keys_say(tmp_path: Path) -> None:
