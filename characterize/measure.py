@@ -144,7 +144,8 @@ def measure(
     steps = Steps()
     try:
         with tempfile.TemporaryDirectory(prefix="quidam-", dir=scratch) as folder:
-            return _measure(task, id, technology, tuple(liberty), Path(folder), steps)
+            cache = module_cache(scratch)
+            return _measure(task, id, technology, tuple(liberty), Path(folder), cache, steps)
     except (ToolError, UserError) as error:
         log = error.tail if isinstance(error, ToolError) else ""
         return failed(task, id, steps.current, str(error), log)
@@ -152,6 +153,15 @@ def measure(
         # A fault of ours must not end a sweep of hours: it is kept, with its traceback.
         log = tools.last_lines(traceback.format_exc())
         return failed(task, id, steps.current, repr(error), log)
+
+
+def module_cache(scratch: Path | None) -> Path | None:
+    """Where the measurements of a run find modules that one of them has mapped already."""
+    if scratch is None:
+        return None
+    folder = scratch / "modules"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @dataclass(slots=True)
@@ -176,6 +186,7 @@ def _measure(
     technology: Technology,
     liberty: tuple[Path, ...],
     workdir: Path,
+    cache: Path | None,
     steps: Steps,
 ) -> Sample:
     top = task.component
@@ -192,6 +203,7 @@ def _measure(
             liberty=liberty,
             workdir=workdir,
             recipe=task.recipe,
+            cache=cache,
             latch_map=storage_cells.latch_map(technology, library),
         )
         netlist = read_netlist(mapped.json, library)

@@ -236,8 +236,8 @@ def verilator() -> Verilator:
     return Verilator(program=program, version=version, env=env)
 
 
-def yosys_command(script: str) -> list[str]:
-    """The command that runs a Yosys script in a process of its own.
+def yosys_command(*scripts: str) -> list[str]:
+    """The command that runs Yosys scripts in a process of its own (see `yosys_main`).
 
     Yosys ends the whole process when it meets an error, and ABC can hang: never in ours.
 
@@ -249,7 +249,7 @@ def yosys_command(script: str) -> list[str]:
     if importlib.util.find_spec("pyosys") is None:
         raise ToolError(HINTS["pyosys"])
     # -P: this folder's names (`power`, `memory`, ...) must not be found before the packages'.
-    return [sys.executable, "-P", str(Path(__file__).with_name("yosys_main.py")), script]
+    return [sys.executable, "-P", str(Path(__file__).with_name("yosys_main.py")), *scripts]
 
 
 #: Python packages whose version is part of what a tool says.

@@ -27,7 +27,7 @@ from characterize import storage_cells, synthesis, timing, tools
 from characterize.activity import Activity, simulate
 from characterize.cells import Library
 from characterize.liberty import read_library
-from characterize.measure import TOOLS, Steps, check_outputs, method_sha256
+from characterize.measure import TOOLS, Steps, check_outputs, method_sha256, module_cache
 from characterize.netlist import Netlist, read_netlist
 from characterize.power import power
 from characterize.sample import RECIPES, digest
@@ -51,7 +51,7 @@ expose -evert -sep . {top}/t:sram_*
 delete {top}/w:*sram*.clk {top}/w:*sram*.rst
 opt_clean -purge"""
 #: What the recipe is for: PEs and what is in them.
-PE_MODULES = "pe pe_* *_words_*"
+PE_MODULES = ("pe", "pe_*", "*_words_*")
 _GATE = re.compile(rf"^module {CLOCK_GATE_NAME} .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 
 
@@ -123,7 +123,10 @@ def measure_whole(
     with tempfile.TemporaryDirectory(prefix="quidam-", dir=scratch) as folder:
         workdir = Path(folder)
         with steps.step("synthesis"):
-            mapped = _synthesize(config, verilog, technology, library, liberty, workdir, recipe)
+            cache = module_cache(scratch)
+            mapped = _synthesize(
+                config, verilog, technology, library, liberty, workdir, recipe, cache
+            )
             netlist = read_netlist(mapped.json, library)
         with steps.step("timing"):
             timed = timing.analyze(
@@ -170,6 +173,7 @@ def _synthesize(
     liberty: Sequence[Path],
     workdir: Path,
     recipe: str,
+    cache: Path | None,
 ) -> synthesis.Synthesis:
     """Map the accelerator, and turn its memories into ports."""
     storage_cells.check_storage(technology, config.scratchpads)
@@ -180,6 +184,7 @@ def _synthesize(
         technology=technology,
         liberty=liberty,
         workdir=workdir,
+        cache=cache,
         modules=(PE_MODULES, recipe) if recipe != RECIPES[0] else None,
         latch_map=storage_cells.latch_map(technology, library),
         finish=_PORTS.format(top=TOP),

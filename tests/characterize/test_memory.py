@@ -117,7 +117,9 @@ def test_odd_sizes_and_names_are_refused() -> None:
         sram(OWN, [64, 0], 8)
     with pytest.raises(UserError, match="width of a memory must be at least 1, not "):
         sram(OWN, 64, -1)
-    with pytest.raises(UserError, match=r"one that ships \(ihp_sg13g2\), or a .yaml file, not 'cacti'"):
+    with pytest.raises(
+        UserError, match=r"one that ships \(ihp_sg13g2\), or a .yaml file, not 'cacti'"
+    ):
         memory_model("cacti", feature_nm=45, voltage_v=1.0)
 
 

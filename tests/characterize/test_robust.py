@@ -62,7 +62,7 @@ def test_a_yosys_that_hangs_aborts_or_stops_half_way(
     program: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     technology, liberty = osu018(tmp_path)
-    monkeypatch.setattr(tools, "yosys_command", lambda script: [sys.executable, "-c", program])
+    monkeypatch.setattr(tools, "yosys_command", lambda *scripts: [sys.executable, "-c", program])
     short = functools.partial(synthesis.synthesize, timeout=0.5 if "while" in program else 60)
     monkeypatch.setattr(synthesis, "synthesize", short)
     work = tmp_path / "work"

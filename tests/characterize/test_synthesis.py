@@ -113,6 +113,69 @@ def test_the_same_verilog_gives_the_same_netlist(tmp_path: Path) -> None:
     assert first.verilog.read_bytes() == second.verilog.read_bytes()
 
 
+#: Two equal modules under two names, and one of its own.
+THREE = """\
+module top(input clk, input [7:0] a, input [7:0] b, output [15:0] x, output [15:0] y);
+  first one(.clk(clk), .a(a), .b(b), .y(x));
+  second \\two.2 (.clk(clk), .a(b), .b(x[7:0]), .y(y));
+endmodule
+module first(input clk, input [7:0] a, input [7:0] b, output reg [15:0] y);
+  always @(posedge clk) y <= a * b;
+endmodule
+module second(input clk, input [7:0] a, input [7:0] b, output reg [15:0] y);
+  always @(posedge clk) y <= a * b;
+endmodule
+"""
+
+
+@pytest.mark.eda
+def test_modules_from_a_cache_are_those_that_would_be_made(tmp_path: Path) -> None:
+    technology, liberty = osu018(tmp_path)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    made = []
+    for name, place, text in (
+        ("alone", None, THREE),
+        ("fills", cache, THREE.replace("one(", "other(")),
+        ("takes", cache, THREE),
+    ):
+        work = tmp_path / name
+        work.mkdir()
+        found = synthesize(
+            text, "top", technology=technology, liberty=liberty, workdir=work, cache=place
+        )
+        # The equal ones are mapped once; and not at all where the cache has them.
+        mapped = len(list(work.glob("*.ys"))) - len(("library.ys", "link.ys"))
+        assert mapped == {"alone": 2, "fills": 2, "takes": 1}[name]
+        made.append(found)
+    assert made[0].json.read_bytes() == made[2].json.read_bytes()
+    assert made[0].modules == made[2].modules
+    assert made[0].modules["first"] == made[0].modules["second"] > 0
+
+
+@pytest.mark.eda
+def test_some_modules_by_another_recipe(tmp_path: Path) -> None:
+    technology, liberty = osu018(tmp_path)
+
+    def areas(recipe: str, modules: tuple[list[str], str] | None) -> dict[str, float]:
+        return synthesize(
+            THREE,
+            "top",
+            technology=technology,
+            liberty=liberty,
+            workdir=tmp_path,
+            recipe=recipe,
+            modules=modules,
+        ).modules
+
+    fast, small = areas("fast", None), areas("small", None)
+    assert small["first"] < fast["first"]
+    mixed = areas("fast", (["sec*"], "small"))
+    assert (mixed["first"], mixed["second"]) == (fast["first"], small["second"])
+    with pytest.raises(UserError, match="recipe must be one of fast, small, not 'tiny'"):
+        areas("fast", (["sec*"], "tiny"))
+
+
 @pytest.mark.eda
 def test_opensta_reads_all_of_it_whatever_the_ports(tmp_path: Path) -> None:
     found, library, netlist = small(tmp_path)

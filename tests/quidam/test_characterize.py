@@ -135,6 +135,6 @@ def test_the_user_s_mistakes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(tools, "find", lambda name: Path(name))
-    monkeypatch.setattr(tools, "yosys_command", lambda script: [])
+    monkeypatch.setattr(tools, "yosys_command", lambda *scripts: [])
     assert main([*command(tmp_path), *words]) == 2
     assert message in capsys.readouterr().err
