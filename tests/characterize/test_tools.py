@@ -117,6 +117,31 @@ def yosys(folder: Path, lines: Sequence[str]) -> str:
 
 
 @pytest.mark.eda
+def test_scripts_in_between_run_apart_and_the_last_goes_on_where_the_first_ended(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "first.ys").write_text("read_verilog first.v\n")
+    (tmp_path / "first.v").write_text("module first(input a, output y); assign y = a; endmodule")
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.v").write_text(f"module {name}(input a); wire w = a & ~a; endmodule")
+        (tmp_path / f"{name}.ys").write_text(f"read_verilog {name}.v\nwrite_rtlil {name}.il\n")
+    (tmp_path / "last.ys").write_text("ls\n")
+    command = tools.yosys_command("first.ys", "one.ys", "two.ys", "last.ys")
+    said = tools.run(command, cwd=tmp_path, log=tmp_path / "log", timeout=60).output
+    one, two = ((tmp_path / f"{name}.il").read_text() for name in ("one", "two"))
+    assert "module \\two" not in one
+    assert "module \\one" not in two
+    assert one.replace("\\one", "").replace("one.v", "") == two.replace("\\two", "").replace(
+        "two.v", ""
+    )
+    assert "1 modules:" in said  # the last script's
+    (tmp_path / "one.ys").write_text("read_verilog nothing_here.v\n")
+    with pytest.raises(ToolError, match="failed with exit status 1") as caught:
+        tools.run(command, cwd=tmp_path, log=tmp_path / "log", timeout=60)
+    assert "nothing_here.v" in caught.value.tail
+
+
+@pytest.mark.eda
 def test_yosys_runs_in_a_process_of_its_own_and_its_errors_are_errors(tmp_path: Path) -> None:
     assert "Yosys" in yosys(tmp_path, ["log Yosys says hello"])
     with pytest.raises(ToolError, match="failed with exit status 1") as caught:
