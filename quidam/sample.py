@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -88,7 +89,7 @@ def results_of(place: str | None) -> list[Sample | Failure]:
     """All that a store holds, or the table of a model, or of all that ship; raises `UserError`."""
     models = {path.stem: path for path in sorted(TRAINED.glob("*.json"))}
     if place is None:
-        return [sample for path in models.values() for sample in _table_of(path)]
+        return [sample for path in models.values() for sample in _readable(path)]
     path = Path(place)
     if place in models and not path.exists():
         return list(_table_of(models[place]))
@@ -96,6 +97,15 @@ def results_of(place: str | None) -> list[Sample | Failure]:
         return list(_table_of(path))
     store = open_store(place)
     return [*store.samples(), *store.failures()]
+
+
+def _readable(model: Path) -> list[Sample]:
+    """The table of a model; nothing, and a warning, where it is none that holds all of a sample."""
+    try:
+        return _table_of(model)
+    except UserError as error:
+        print(f"quidam: warning: {model.stem} is left out: {error}", file=sys.stderr)
+        return []
 
 
 def _table_of(model: Path) -> list[Sample]:
