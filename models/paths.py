@@ -90,7 +90,7 @@ def _launches(
 
 
 def needed(highest: Mapping[str, Mapping[str, float]], period_ns: float) -> dict[str, set[str]]:
-    """Kind -> the segments that may lie on a path longer than a period.
+    """Kind -> the segments that may lie on a path longer than a period, or behind a memory.
 
     Parameters
     ----------
@@ -101,9 +101,10 @@ def needed(highest: Mapping[str, Mapping[str, float]], period_ns: float) -> dict
         kind: {name: np.asarray(value) for name, value in known.items()}
         for kind, known in highest.items()
     }
-    at_once = {memory: np.zeros(()) for memory in MEMORIES.values()}
+    # A memory may answer as late as that, so what is behind one may always matter.
+    late = {memory: np.asarray(period_ns) for memory in MEMORIES.values()}
     found: dict[str, set[str]] = {kind: set() for kind in INTERFACES}
-    periods = path_periods(segments, at_once)
+    periods = path_periods(segments, late)
     waiting = [
         (kind, group)
         for kind, known in INTERFACES.items()

@@ -33,6 +33,7 @@ class KnownModel:
             area_um2=np.asarray(sum(area.values())),
             area_by=area,
             min_period_ns=2.0 + 0.1 * bits + 0.01 * design.columns,
+            logic_period_ns=2.0 + 0.1 * bits + 0.01 * design.columns,
             leakage_mw=np.asarray(sum(leakage.values())),
             leakage_by=leakage,
             energy_pj={

@@ -44,11 +44,9 @@ def law(kind: str, metric: str, known: Mapping[str, Array], operand_bits: int) -
         case ["min_period_ns"]:
             return 2.0 + 0.02 * operand_bits**0.5 + 0.05 * control
         case ["segments_ns", segment]:
-            # Short, but for the way of an order into a PE: longer than a PE alone by what it takes
-            # a row to give it.
-            return (
-                0.2 if segment != "order>clock" else law(kind, "min_period_ns", known, operand_bits)
-            )
+            # Short, but for the way of an order into a PE: longer than any component alone.
+            alone = law(kind, "min_period_ns", known, operand_bits)
+            return 10.0 + alone if segment == "order>clock" else 0.2
         case ["area_um2", "scratchpad"]:
             return 150.0 * storage + 800.0 * known["address_bits"]
         case ["area_um2", _]:

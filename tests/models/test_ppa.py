@@ -88,7 +88,7 @@ def test_the_whole_is_the_sum_that_the_law_says() -> None:
     known = {name: float(value) for name, value in ppa.period_by.items()}
     assert {kind: known[kind] for kind in KINDS} == pytest.approx(alone)
     assert {name: known[name] for name in chips} == pytest.approx(access)
-    assert known["pe.order"] == pytest.approx(0.2 + alone["pe"])
+    assert known["pe.order"] == pytest.approx(0.2 + 10.0 + alone["pe"])
     assert known["bank.sram"] == pytest.approx(access["psum_sram"] + 0.2)
     assert float(ppa.min_period_ns) == pytest.approx(max(known.values()))
     assert float(ppa.energy_pj["pe"]["mac"]["clock"]) == pytest.approx(

@@ -65,6 +65,7 @@ def sample(task: Task, factor: float) -> Sample:
         leakage_mw=dict.fromkeys(parts, 0.0),
         energy_pj={"mac": energy, "idle": energy},
         min_period_ns=factor,
+        segments_ns={},
         cells=1,
         manifest={},
     )
