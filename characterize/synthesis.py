@@ -179,9 +179,6 @@ def synthesize(
     # Yosys keeps a cache of libraries in TMPDIR that nobody clears: with the files of the run.
     env = {"TMPDIR": str(workdir)}
     done = tools.run(command, cwd=workdir, log=log, timeout=timeout, env=env)
-    if cache is not None:
-        for key in missing:
-            _keep(workdir / f"{key}.il", cache / f"{key}.il")
     flat = _statistics(workdir / "flat.json")[top]
     types: Mapping[str, int] = flat["num_cells_by_type"]
     unmapped = [name for name in types if name.startswith("$")]
@@ -193,6 +190,9 @@ def synthesize(
             log=str(log),
             tail=tools.last_lines(done.output),
         )
+    if cache is not None:
+        for key in missing:
+            _keep(workdir / f"{key}.il", cache / f"{key}.il")
     mapped = workdir / "netlist.v"
     mapped.write_text(_for_opensta((workdir / "mapped.v").read_text(encoding="utf-8")))
     return Synthesis(
