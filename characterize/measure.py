@@ -50,27 +50,14 @@ METHOD = {
         *("activity.py", "bitslice.py", "boolean.py", "cell_energy.py", "cell_files.py"),
         *("cells.py", "liberty.py", "liberty_cell.py", "liberty_numbers.py", "liberty_text.py"),
         *("logic.py", "measure.py", "netlist.py", "power.py", "rtl_simulation.py", "stimulus.py"),
-        *(
-            "stimulus_layer.py",
-            "storage_cells.py",
-            "synthesis.py",
-            "timing.py",
-            "trace.py",
-            "traces.py",
-        ),
+        *("stimulus_layer.py", "storage_cells.py", "synthesis.py", "synthesis_modules.py"),
+        *("timing.py", "trace.py", "traces.py"),
         *("traces_control.py", "traces_mac.py", "data/*.npz"),
     ),
     "rtl_gen": (
         *("cycles.py", "descriptor.py", "instructions.py", "interfaces.py", "mapping.py"),
-        *(
-            "memories.py",
-            "output_stage.py",
-            "reference.py",
-            "registers.py",
-            "schedule.py",
-            "storage.py",
-        ),
-        *("streams.py", "traffic.py", "verilog.py", "backend/*.py", "formats/*.py"),
+        *("memories.py", "output_stage.py", "reference.py", "registers.py", "schedule.py"),
+        *("storage.py", "streams.py", "traffic.py", "verilog.py", "backend/*.py", "formats/*.py"),
     ),
 }
 

@@ -15,7 +15,7 @@ from rtl_gen.storage import FLIPFLOP, STORAGES
 
 SCHEMA = "quidam-sample/3"
 
-#: How hard synthesis tries for speed (`synthesis.ABC_SCRIPTS`).
+#: How hard synthesis tries for speed (`synthesis_modules.ABC_SCRIPTS`).
 RECIPES = ("fast", "small")
 #: Ways to build a PE: name, as plans and spaces have it -> (scratchpads, recipe).
 WAYS = {f"{storage}.{recipe}": (storage, recipe) for recipe in RECIPES for storage in STORAGES}

@@ -10,17 +10,21 @@ flattened, and every instance's name tells which part of the design it belongs t
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from characterize import tools
-from characterize.sample import digest
+from characterize.synthesis_modules import (
+    ABC_SCRIPTS,
+    keep,
+    map_modules,
+    modules_below,
+    prepare_folder,
+)
 from characterize.technology import Technology
 from rtl_gen.errors import ToolError, UserError
 
@@ -29,55 +33,8 @@ TIMEOUT_S = 600.0
 #: Memories in the design: not synthesized, `characterize.memory` knows them.
 MEMORY = re.compile(r"sram_\d+x\d+")
 
-#: What ABC does with each module, by the name of the recipe. Fast: choices, mapping for delay with
-#: area recovery, then buffers and sizes for the real loads. Small: mapping for area, and buffers.
-ABC_SCRIPTS = {
-    "fast": "strash\ndch\nmap -B 0.9\ntopo\nbuffer -c\nupsize -c\ndnsize -c\n",
-    "small": "strash\n&get -n\n&fraig -x\n&put\nscorr\ndc2\ndch -f\nstrash\n&nf\n&put\n"
-    "buffer -c\ntopo\ndnsize -c\n",
-}
-
-#: Of the recipe below: a new one makes new samples.
+#: Of all that Yosys and ABC are told: a new one makes new samples.
 RECIPE_VERSION = "4"
-
-#: How products are formed (decision 13). Of signed operands by Booth's recoding: rows of an array
-#: where few do (the recoded operand is the second, the weight), else summed by a tree. Of unsigned
-#: ones, significands above all, only if both are wide. Yosys leaves operands under 4 bits alone.
-MULTIPLIERS = """\
-booth -lowpower t:$mul r:A_SIGNED=1 %i r:A_WIDTH>=8 %i r:B_WIDTH<=6 %i
-booth t:$mul r:A_SIGNED=1 %i
-booth t:$mul r:A_WIDTH>=16 %i r:B_WIDTH>=16 %i"""
-
-#: Before all: the cells' ports and functions, without which `check` knows no driver of a net.
-LIBRARY = "read_liberty -lib -ignore_miss_func -ignore_miss_dir"
-
-#: The recipe, of one module; those below it are black boxes. `-noabc` keeps Yosys from running ABC
-#: once per clock enable; what comes before is what `synth` does before it forms products. Runs in
-#: the folder that holds its files.
-RECIPE = """\
-read_verilog {file}.v
-hierarchy -check -top {module}
-proc
-opt_expr
-opt_clean
-wreduce
-peepopt
-opt_clean
-{multipliers}
-synth -noabc -top {module}
-dfflibmap {liberties}
-opt
-setundef -zero
-techmap -map latches.v
-abc {liberties} {dont_use} -constr abc.constr -script {recipe}.script
-setundef -zero
-opt_clean -purge
-{ties}
-attrmap -remove init -remove src
-rename -enumerate
-select {module}
-write_rtlil -selected {file}.il
-"""
 
 #: The modules together.
 LINK = """\
@@ -93,13 +50,6 @@ tee -q -o flat.json stat -json {liberties}
 write_verilog -noattr -noexpr -nohex -nodec mapped.v
 write_json netlist.json
 """
-
-_MODULE = re.compile(
-    r"^(?P<box>\(\* *blackbox *\*\)\s*)?(?P<head>module (?P<name>\w+)\b[^;]*;).*?\bendmodule\b",
-    re.MULTILINE | re.DOTALL,
-)
-#: What a module is called while it is mapped.
-SELF = "self_"
 
 _SIGNED = re.compile(r"^(\s*(?:input|output|inout|wire|reg)) signed\b", re.MULTILINE)
 _REPLICATION = re.compile(r"\{\s*(\d+)\{(1'[bh]([01x]))\}\s*\}")
@@ -169,8 +119,8 @@ def synthesize(
     def recipe_of(module: str) -> str:
         return other if any(fnmatchcase(module, one) for one in patterns) else recipe
 
-    scripts = _scripts(technology, liberty, workdir, latch_map)
-    reads, missing = _map(_modules(verilog, top), scripts, recipe_of, cache, workdir)
+    scripts = prepare_folder(technology, liberty, workdir, latch_map)
+    reads, missing = map_modules(modules_below(verilog, top), scripts, recipe_of, cache, workdir)
     (workdir / "link.ys").write_text(
         LINK.format(top=top, reads="\n".join(reads), liberties=scripts.liberties, finish=finish)
     )
@@ -192,7 +142,7 @@ def synthesize(
         )
     if cache is not None:
         for key in missing:
-            _keep(workdir / f"{key}.il", cache / f"{key}.il")
+            keep(workdir / f"{key}.il", cache / f"{key}.il")
     mapped = workdir / "netlist.v"
     mapped.write_text(_for_opensta((workdir / "mapped.v").read_text(encoding="utf-8")))
     return Synthesis(
@@ -205,151 +155,6 @@ def synthesize(
             for name, module in _statistics(workdir / "hierarchy.json").items()
         },
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Module:
-    """One module's text; its head as a black box; the modules that it places."""
-
-    text: str
-    stub: str
-    black_box: bool
-    places: tuple[str, ...]
-
-
-def _modules(verilog: str, top: str) -> dict[str, _Module]:
-    """The modules below `top`, and itself, by name."""
-    texts = {match["name"]: match for match in _MODULE.finditer(verilog)}
-    if top not in texts:
-        raise UserError(f"top must be one of the modules {', '.join(texts) or '(none)'}, not {top}")
-    placed = re.compile(rf"^\s*({'|'.join(map(re.escape, texts))})\s+[\\\w]", re.MULTILINE)
-    found: dict[str, _Module] = {}
-    waiting = [top]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        match = texts[name]
-        places = tuple(sorted({one[1] for one in placed.finditer(match[0])} - {name}))
-        found[name] = _Module(
-            text=match[0],
-            stub=f"(* blackbox *)\n{match['head']}\nendmodule\n",
-            black_box=match["box"] is not None,
-            places=places,
-        )
-        waiting += places
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scripts:
-    """What all scripts of a run have in common; `identity` is what is not in their text."""
-
-    liberties: str
-    dont_use: str
-    ties: str
-    identity: Mapping[str, Any]
-
-
-def _scripts(
-    technology: Technology, liberty: Sequence[Path], workdir: Path, latch_map: str
-) -> _Scripts:
-    """Write what the scripts read, and the first of them."""
-    names = []
-    for number, path in enumerate(liberty):
-        # Yosys' scripts have no quoting that holds for every path: short names, in this folder.
-        name = workdir / f"cells_{number}.lib"
-        if name != path.absolute():
-            name.unlink(missing_ok=True)
-            name.symlink_to(path.absolute())
-        names.append(name.name)
-    for recipe, commands in ABC_SCRIPTS.items():
-        (workdir / f"{recipe}.script").write_text(commands, encoding="utf-8")
-    (workdir / "latches.v").write_text(latch_map, encoding="utf-8")
-    (workdir / "abc.constr").write_text(
-        f"set_driving_cell {technology.driving_cell}\nset_load {technology.output_load_ff:g}\n",
-        encoding="utf-8",
-    )
-    (workdir / "library.ys").write_text("".join(f"{LIBRARY} {name}\n" for name in names))
-    # Cells for scratchpads are in the library, but not for ABC to take.
-    dont_use = [f"-dont_use {cell}" for cell in (technology.latch, technology.clock_gate) if cell]
-    ties = [
-        f"hilomap -singleton {option} {tie[0]} {tie[1]}"
-        for option, tie in (("-hicell", technology.tie_high), ("-locell", technology.tie_low))
-        if tie is not None
-    ]
-    return _Scripts(
-        liberties=" ".join(f"-liberty {name}" for name in names),
-        dont_use=" ".join(dont_use),
-        ties="\n".join(ties),
-        identity={
-            "technology": technology.identity(),
-            "latches": latch_map,
-            "yosys": tools.versions().get("yosys"),
-        },
-    )
-
-
-def _map(
-    modules: Mapping[str, _Module],
-    scripts: _Scripts,
-    recipe_of: Callable[[str], str],
-    cache: Path | None,
-    workdir: Path,
-) -> tuple[list[str], list[str]]:
-    """Take modules from the cache, and write the scripts that map those that are not there.
-
-    Modules that differ in their names only are one.
-
-    Returns
-    -------
-    list of str
-        The commands that read all modules, mapped.
-    list of str
-        Keys of the modules to map, KEY.ys being the script and KEY.il what it makes: SHA-256 of all
-        that a netlist depends on.
-    """
-    reads, missing = [], []
-    seen: set[str] = set()
-    for name, module in modules.items():
-        if module.black_box:
-            (workdir / f"{name}.v").write_text(module.stub, encoding="utf-8")
-            reads.append(f"read_verilog {name}.v")
-            continue
-        own = re.sub(rf"^(.*?\bmodule ){name}\b", rf"\1{SELF}", module.text, count=1, flags=re.S)
-        text = "\n".join([own, *(modules[one].stub for one in module.places), ""])
-        recipe = recipe_of(name)
-        script = RECIPE.format(
-            module=SELF,
-            file="{file}",
-            recipe=recipe,
-            multipliers=MULTIPLIERS,
-            liberties=scripts.liberties,
-            dont_use=scripts.dont_use,
-            ties=scripts.ties,
-        )
-        key = digest(
-            {"text": text, "script": script, "abc": ABC_SCRIPTS[recipe], **scripts.identity}
-        )
-        reads += [f"read_rtlil {key}.il", f"rename {SELF} {name}"]
-        kept = None if cache is None else cache / f"{key}.il"
-        if key in seen:
-            continue
-        seen.add(key)
-        (workdir / f"{key}.v").write_text(text, encoding="utf-8")
-        if kept is not None and kept.is_file():
-            shutil.copyfile(kept, workdir / f"{key}.il")
-        else:
-            (workdir / f"{key}.ys").write_text(script.replace("{file}", key), encoding="utf-8")
-            missing.append(key)
-    return reads, missing
-
-
-def _keep(netlist: Path, place: Path) -> None:
-    """Put a module's netlist into the cache, whole or not at all."""
-    part = place.with_suffix(f".{os.getpid()}")
-    shutil.copyfile(netlist, part)
-    part.replace(place)
 
 
 def _for_opensta(text: str) -> str:

@@ -49,7 +49,8 @@ class Workbench:
         admit : see `sweep`.
         watch : told of every new result.
         """
-        ids = identify(tasks, self.technology)
+        own = self.workers if isinstance(self.workers, int) else os.cpu_count() or 1
+        ids = identify(tasks, self.technology, own)
         with progress() as report:
 
             def told(done: int, total: int, result: Sample | Failure | None) -> None:
@@ -70,14 +71,13 @@ class Workbench:
         return outcome, ids
 
 
-def identify(tasks: Sequence[Task], technology: Technology) -> list[str]:
-    """The ids of samples, found on all cores: of three hundred tasks they take a minute of one,
-    since every component is written out as RTL."""
+def identify(tasks: Sequence[Task], technology: Technology, workers: int) -> list[str]:
+    """The ids of samples, found by so many processes: of three hundred tasks they take a minute of
+    one, since every component is written out as RTL."""
     identity = functools.partial(sample_id, technology=technology)
-    cores = os.cpu_count() or 1
-    if len(tasks) < MANY or cores == 1:
+    if len(tasks) < MANY or workers == 1:
         return [identity(task) for task in tasks]
-    with process_pool(cores) as pool:
+    with process_pool(workers) as pool:
         return list(pool.map(identity, tasks, chunksize=4))
 
 

@@ -10,8 +10,7 @@ the connections that stand here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 #: In the place of a group: registers. "fall": those that take their input at the falling edge.
@@ -30,13 +29,13 @@ class Interfaces:
 
     Parameters
     ----------
-    inputs, outputs : group -> patterns of its ports' names in Verilog.
+    inputs, outputs : group -> patterns (`*`, `?`) of its ports' names in Verilog.
     through : (group of inputs, group of outputs) between which no register lies.
     """
 
     inputs: Mapping[str, tuple[str, ...]]
     outputs: Mapping[str, tuple[str, ...]]
-    through: tuple[tuple[str, str], ...] = field(default=())
+    through: tuple[tuple[str, str], ...] = ()
 
     def segments(self) -> tuple[tuple[str, str], ...]:
         """All parts of paths that may lie in the component: (from, to), `CLOCK` at either end."""
@@ -206,15 +205,6 @@ MEMORIES: dict[End, str] = {
 def segment_name(start: str, end: str) -> str:
     """The name of a segment in a sample, `word>clock`."""
     return f"{start}>{end}"
-
-
-def group_of(port: str, groups: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The groups that a port belongs to; one, if the table is right."""
-    return [
-        name
-        for name, patterns in groups.items()
-        if any(fnmatchcase(port, pattern) for pattern in patterns)
-    ]
 
 
 def inputs_in_order() -> Iterable[End]:

@@ -9,14 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from characterize import synthesis, timing
+from characterize import synthesis, synthesis_modules, timing
 from characterize.cell_files import prepare
 from characterize.technology import load_technology
 from rtl_gen.formats import arithmetic
 from rtl_gen.hardware.mac import multiplier_for
 from rtl_gen.verilog import module_verilog
 
-FORMS = {"recipe": synthesis.MULTIPLIERS, "Booth": "booth", "plain": ""}
+FORMS = {"recipe": synthesis_modules.MULTIPLIERS, "Booth": "booth", "plain": ""}
 NAMES = ("int4", "int8xint4", "int8", "uint8xint8", "int12", "int16", "fp8_e4m3", "fp16", "fp32")
 
 
@@ -28,7 +28,7 @@ def main(name: str) -> None:
         for one in NAMES:
             cells = []
             for number, chosen in enumerate(FORMS.values()):
-                synthesis.MULTIPLIERS = chosen
+                synthesis_modules.MULTIPLIERS = chosen
                 work = Path(folder) / f"{one}-{number}"
                 work.mkdir()
                 mapped = synthesis.synthesize(

@@ -11,7 +11,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from characterize import synthesis
+from characterize import synthesis_modules
 from characterize.cell_files import prepare
 from characterize.cells import Library
 from characterize.liberty import read_library
@@ -72,8 +72,12 @@ def test_products_are_formed_as_was_measured(
     technology, liberty = osu018(tmp_path)
     narrow = "signed [7:0] x signed [3:0]"
     areas: dict[tuple[str, str], float] = {}
-    for form, text in (("recipe", synthesis.MULTIPLIERS), ("Booth", "booth"), ("plain", "")):
-        monkeypatch.setattr(synthesis, "MULTIPLIERS", text)
+    for form, text in (
+        ("recipe", synthesis_modules.MULTIPLIERS),
+        ("Booth", "booth"),
+        ("plain", ""),
+    ):
+        monkeypatch.setattr(synthesis_modules, "MULTIPLIERS", text)
         for ports in (narrow, "signed [7:0] x signed [7:0]", "[3:0] x [3:0]"):
             left, _, right = ports.partition(" x ")
             verilog = (
