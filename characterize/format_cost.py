@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from characterize.measure import DATAPATH, SCRATCHPAD
+from characterize.event_energy import DATAPATH, SCRATCHPAD
 from characterize.sample import Sample, Task
 from characterize.technology import Technology
 from rtl_gen.formats import arithmetic

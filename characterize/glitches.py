@@ -20,18 +20,13 @@ from characterize import synthesis
 from characterize.activity import Activity, NetActivity, Words, simulate
 from characterize.cells import Library
 from characterize.delays import read_delays
+from characterize.event_energy import IDLE, energies, event_spans, parts_of
 from characterize.event_netlist import EventNetlist, event_netlist
 from characterize.event_simulation import Events, simulate_events
 from characterize.format_cost import PE
 from characterize.glitch_file import Glitches
 from characterize.liberty import read_library
-from characterize.measure import (
-    IDLE,
-    check_outputs,
-    energies,
-    event_spans,
-    parts_of,
-)
+from characterize.measure import check_outputs
 from characterize.netlist import Netlist, Port, read_netlist
 from characterize.power import power
 from characterize.stimulus import CHECKED, Stimulus, component_config, hardware_for, stimulus_for

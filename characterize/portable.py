@@ -13,7 +13,8 @@ from pathlib import Path
 
 from characterize import tools
 from characterize.cell_files import prepare
-from characterize.measure import TOOLS, measure, method_sha256
+from characterize.identity import TOOLS, method_sha256
+from characterize.measure import measure
 from characterize.sample import Failure, Sample, Task
 from characterize.scratch import temporary_folder
 from characterize.technology import LibertyFile, Technology

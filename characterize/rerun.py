@@ -9,7 +9,8 @@ from typing import Any
 
 from characterize import tools
 from characterize.cell_files import prepare
-from characterize.measure import TOOLS, measure, method_sha256, sample_id
+from characterize.identity import TOOLS, method_sha256, sample_id
+from characterize.measure import measure
 from characterize.sample import Failure, Sample, task_of, to_json
 from characterize.scratch import temporary_folder
 from characterize.technology import Technology

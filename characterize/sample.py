@@ -56,7 +56,7 @@ class Sample:
 
     Parameters
     ----------
-    id : SHA-256 of all it depends on, hexadecimal (see `measure.sample_id`).
+    id : SHA-256 of all it depends on, hexadecimal (see `identity.sample_id`).
     parameters : the fields that `MEASURED[component]` names.
     scratchpads, recipe : as of `Task`.
     area_um2, leakage_mw : by part: "datapath" (logic and pipeline registers), "scratchpad" (a

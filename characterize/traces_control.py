@@ -144,9 +144,9 @@ def _seen(
         "last": sender.last,
     }
     reset = [1] * RESET_CYCLES
-    bits = record(m, [start], [*reset, 2, *([0] * (cycles - 1))], asked)
+    bits = record(m, [start], [[*reset, 2, *([0] * (cycles - 1))]], asked)
     return {
-        name: value[RESET_CYCLES:].astype(np.int64) @ (1 << np.arange(value.shape[1]))
+        name: value[0, RESET_CYCLES:].astype(np.int64) @ (1 << np.arange(value.shape[2]))
         for name, value in bits.items()
     }
 
@@ -202,7 +202,7 @@ def _core(trace: Trace, config: AcceleratorConfig, run: Run) -> None:
         trace.constant(name, 0, 1)
     for name in data:
         trace.constant(name, 0, config.bus_bits)
-    started = answers(Control(config), trace.inputs, 0)["start"][:, 0]
+    started = answers(Control(config), trace.inputs, [0])["start"][:, 0]
     start = int(np.flatnonzero(started).item())
     for name in signals:
         trace.put(name, run.seen[name], 1, start)

@@ -26,8 +26,9 @@ import numpy as np
 from characterize import storage_cells, synthesis, timing, tools
 from characterize.activity import Activity, simulate
 from characterize.cells import Library
+from characterize.identity import TOOLS, method_sha256
 from characterize.liberty import read_library
-from characterize.measure import TOOLS, Steps, check_outputs, method_sha256, module_cache
+from characterize.measure import Steps, check_outputs, run_cache
 from characterize.netlist import Netlist, read_netlist
 from characterize.power import power
 from characterize.sample import RECIPES, digest
@@ -42,7 +43,7 @@ from rtl_gen.layer import Layer
 from rtl_gen.storage import CLOCK_GATE_NAME
 from rtl_gen.verilog import TOP, accelerator_verilog
 
-#: What decides how it is measured, beside the method of components (`measure.METHOD`).
+#: What decides how it is measured, beside the method of components (`identity.METHOD`).
 METHOD = ("whole.py", "whole_power.py", "whole_rtl.py", "accelerator.cpp")
 TIMEOUT_S = 3600.0
 #: Memories out, their pins as ports; clock and reset, which reach them too, are no such pins.
@@ -123,7 +124,7 @@ def measure_whole(
     with tempfile.TemporaryDirectory(prefix="quidam-", dir=scratch) as folder:
         workdir = Path(folder)
         with steps.step("synthesis"):
-            cache = module_cache(scratch)
+            cache = run_cache(scratch)
             mapped = _synthesize(
                 config, verilog, technology, library, liberty, workdir, recipe, cache
             )

@@ -126,7 +126,7 @@ def manifest(
     technology: Technology, names: Sequence[str], components: Sequence[str], words: str
 ) -> dict[str, Any]:
     """Where the numbers come from."""
-    from characterize.measure import TOOLS, method_sha256
+    from characterize.identity import TOOLS, method_sha256
     from characterize.stimulus import CHECKED
     from characterize.synthesis import RECIPE_VERSION
     from characterize.tools import versions

@@ -10,8 +10,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from characterize.cell_files import prepare
+from characterize.identity import sample_id
 from characterize.lasting_pool import lasting
-from characterize.measure import measure, sample_id
+from characterize.measure import measure
 from characterize.portable import portable
 from characterize.sample import Failure, Sample, Task
 from characterize.store import Store

@@ -18,8 +18,8 @@ from characterize import synthesis, timing
 from characterize.activity import simulate
 from characterize.bitslice import LANES, sliced
 from characterize.cell_files import prepare
+from characterize.event_energy import DATAPATH, energies, parts_of
 from characterize.liberty import read_library
-from characterize.measure import DATAPATH, energies, parts_of
 from characterize.netlist import read_netlist
 from characterize.power import power
 from characterize.technology import Technology, load_technology

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.cell_files import prepare
+from characterize.event_energy import DATAPATH, IDLE
 from characterize.event_netlist import INPUTS, OUTPUT, PINS, EventNetlist
 from characterize.format_cost import PE
 from characterize.glitches import (
@@ -30,7 +31,6 @@ from characterize.glitches import (
     settled_activity,
     with_glitches,
 )
-from characterize.measure import DATAPATH, IDLE
 from characterize.stimulus import CHECKED, component_config, stimulus_for
 from characterize.technology import Technology, load_technology
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from characterize import synthesis, timing
 from characterize.activity import simulate
+from characterize.event_energy import energies, parts_of
 from characterize.liberty import read_library
-from characterize.measure import energies, parts_of
 from characterize.netlist import read_netlist
 from characterize.power import power
 from characterize.stimulus import Stimulus, component_config, hardware_for, stimulus_for

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterize import measure, stimulus
+from characterize import identity, measure, stimulus
 from characterize.cell_files import prepare
-from characterize.measure import METHOD, sample_id
+from characterize.identity import METHOD, sample_id
 from characterize.sample import Failure, Sample, Task, from_json, to_json
 from characterize.technology import LibertyFile, Technology, load_technology
 from rtl_gen.components import KINDS
@@ -120,8 +120,8 @@ def test_every_component_is_measured(component: str, tmp_path: Path) -> None:
 
 @pytest.mark.eda
 def test_one_wrong_bit_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(component: str, config: AcceleratorConfig) -> stimulus.Stimulus:
-        right = stimulus.stimulus_for(component, config)
+    def wrong(component: str, config: AcceleratorConfig, cache: Path | None) -> stimulus.Stimulus:
+        right = stimulus.stimulus_for(component, config, cache)
         right.outputs["activation"][100, 3] ^= np.uint64(1) << np.uint64(stimulus.CHECKED[1])
         right.outputs["activation"][200, 2] ^= np.uint64(2)  # a lane nobody knows the answer of
         return right
@@ -157,9 +157,9 @@ def test_ids_tell_apart_all_that_matters(monkeypatch: pytest.MonkeyPatch) -> Non
         sample_id(task("node"), replace(technology, output_load_ff=21.0)),
         sample_id(task("node"), replace(technology, prune=("X*",))),
     ]
-    monkeypatch.setattr(measure.tools, "versions", lambda: {"yosys": "0.99"})
+    monkeypatch.setattr(identity.tools, "versions", lambda: {"yosys": "0.99"})
     others.append(sample_id(task("node"), technology))
-    monkeypatch.setattr(measure, "method_sha256", lambda: "changed")
+    monkeypatch.setattr(identity, "method_sha256", lambda: "changed")
     others.append(sample_id(task("node"), technology))
     assert len({base, *others}) == 1 + len(others)
     # Remarks, and values that no sample depends on, make no difference.

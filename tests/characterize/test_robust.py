@@ -17,7 +17,8 @@ import yaml
 
 from characterize import synthesis, tools
 from characterize.cell_files import prepare
-from characterize.measure import measure, sample_id
+from characterize.identity import sample_id
+from characterize.measure import measure
 from characterize.sample import Failure, Sample, Task
 from characterize.store import Store
 from characterize.technology import TECHNOLOGIES, LibertyFile
@@ -72,7 +73,7 @@ def test_a_yosys_that_hangs_aborts_or_stops_half_way(
     assert result.step == "synthesis"
     assert message in result.message
     assert ("ERROR: Abc" in result.log) == ("ERROR" in program)
-    assert list(work.rglob("*")) == [work / "modules"]  # nothing in it
+    assert list(work.rglob("*")) == [work / "shared"]  # nothing in it
 
 
 def test_nothing_that_is_left_alone_runs_for_ever(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ import yaml
 
 from characterize import cluster as dask_pool
 from characterize.cluster import Cluster
-from characterize.measure import measure, sample_id
+from characterize.identity import sample_id
+from characterize.measure import measure
 from characterize.portable import Portable, portable
 from characterize.rerun import differences
 from characterize.sample import Failure, Sample, Task
@@ -93,10 +94,12 @@ def test_two_workers_killed_in_mid_sweep_cost_nothing(house: Any, tmp_path: Path
 
     def progress(done: int, total: int, result: Sample | Failure | None) -> None:
         told.append(done)
-        if done in (5, 12):
-            pid = next(w.pid for w in house.workers.values() if w.pid and w.pid not in killed)
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
+        # Of those that have done some of it, whenever they did: on a busy machine one may be late.
+        alive = {worker.pid for worker in house.workers.values()} - set(killed)
+        busy = worked(tmp_path) & alive
+        if len(killed) < 2 and done >= (5, 12)[len(killed)] and busy:
+            killed.append(busy.pop())
+            os.kill(killed[-1], signal.SIGKILL)
 
     outcome = run(tmp_path, tasks, Cluster(house.scheduler_address), progress=progress)
     assert len(killed) == 2
@@ -104,7 +107,7 @@ def test_two_workers_killed_in_mid_sweep_cost_nothing(house: Any, tmp_path: Path
     assert (outcome.total, outcome.measured, len(outcome.failures)) == (30, 29, 1)
     assert told == list(range(31))
     assert files(tmp_path / "store") == files(serial(tmp_path / "serial", tasks))
-    # The work was spread: more processes had a hand in it than there are workers.
+    # Two that worked are gone, and somebody did the rest.
     assert len(worked(tmp_path)) >= 3
 
 

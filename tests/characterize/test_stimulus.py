@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,20 @@ def test_the_same_again() -> None:
         np.testing.assert_array_equal(again.inputs[name], bits)
     for name, bits in once.outputs.items():
         np.testing.assert_array_equal(again.outputs[name], bits)
+
+
+def test_builds_of_a_pe_share_their_answers(tmp_path: Path) -> None:
+    """Those of flip-flops and latches; those of macros come a cycle later."""
+    kept = []
+    for build in ("flipflop", "latch", "macro", "gated", "macro"):
+        config = config_for("pe", "int4", build)
+        shared = stimulus_for("pe", config, tmp_path).outputs
+        alone = made("pe", "int4", build)[0].outputs
+        assert shared.keys() == alone.keys()
+        for name, bits in shared.items():
+            np.testing.assert_array_equal(bits, alone[name])
+        kept.append(len(list(tmp_path.iterdir())))
+    assert kept == [1, 1, 2, 2, 2]
 
 
 def test_lanes_differ_in_data_and_agree_in_time() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from characterize import whole, whole_rtl
 from characterize.activity import simulate
-from characterize.measure import measure, sample_id
+from characterize.identity import sample_id
+from characterize.measure import measure
 from characterize.power import power
 from characterize.sample import Sample
 from characterize.stimulus import Stimulus

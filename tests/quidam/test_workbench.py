@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from characterize.measure import sample_id
+from characterize.identity import sample_id
 from characterize.sample import Task
 from characterize.technology import find_technology
 from quidam import workbench
