@@ -26,10 +26,14 @@ class Cluster:
     Parameters
     ----------
     address : such as "tcp://host:8786".
+    tell : told, once each time, that there are no workers: a job system may start them hours later,
+        but it may also never do so.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tell: Callable[[str], None] = lambda message: None) -> None:
         self.address = address
+        self._tell = tell
+        self._waiting = False
         self._client: Any = None
 
     def open(self) -> Executor:
@@ -51,10 +55,15 @@ class Cluster:
 
         No more than that are handed over: when a worker dies Dask blames all it was to do next.
         """
-        threads: dict[str, int] = {}
         with contextlib.suppress(OSError):  # if the connection is lost, the futures say so, too
-            threads = self._client.nthreads()
-        return max(1, sum(threads.values()))
+            threads: dict[str, int] = self._client.nthreads()
+            if not threads and not self._waiting:
+                self._tell(
+                    f"no Dask worker at {self.address} yet: the sweep goes on when one joins"
+                )
+            self._waiting = not threads
+            return max(1, sum(threads.values()))
+        return 1
 
 
 class _Pool(Executor):

@@ -5,7 +5,7 @@ One evaluation a metric for a whole table of designs; needs numpy only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from models.glitches import EVENT, KIND, Factors
 from models.glitches import PARTS as GLITCHING
 from models.metrics import PERIOD, SEGMENT
 from models.model_file import Contents, read, text, write
-from models.paths import path_periods
+from models.paths import Segments, path_periods
 from rtl_gen import provenance
 from rtl_gen.components import KINDS, Design
 from rtl_gen.errors import UserError
@@ -53,7 +53,7 @@ class Ppa:
     min_period_ns : the longest of `period_by`.
     period_by : kind of component -> its period alone; memory -> its access time; "KIND.INPUTS" ->
         of the paths from other components that end there (`models.paths`).
-    logic_period_ns : what the shortest period would be if memories answered at once.
+    segments_ns : kind of component -> segment of such paths -> what it takes there.
     energy_pj : kind -> event -> part -> energy of one instance in one cycle of the event, what
         glitches add to a multiply-accumulate included.
     memories : name (as in `rtl_gen.memories.memories`) -> what `characterize.memory.sram` says of
@@ -70,7 +70,7 @@ class Ppa:
     area_by: dict[str, Array]
     min_period_ns: Array
     period_by: dict[str, Array]
-    logic_period_ns: Array
+    segments_ns: Segments
     leakage_mw: Array
     leakage_by: dict[str, Array]
     energy_pj: dict[str, dict[str, dict[str, Array]]]
@@ -78,6 +78,13 @@ class Ppa:
     dram_pj_per_bit: float
     inside_range: npt.NDArray[np.bool_]
     outside: dict[str, npt.NDArray[np.bool_]]
+
+    @property
+    def logic_period_ns(self) -> Array:
+        """What the shortest period would be if memories answered at once."""
+        at_once = {name: np.zeros(np.shape(self.min_period_ns)) for name in self.memories}
+        alone = [self.period_by[kind] for kind in KINDS]
+        return _longest([*alone, *path_periods(self.segments_ns, at_once).values()])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,15 +164,16 @@ class PpaModel:
         )
         outside = _outside(models, known, shape)
         access = {name: np.broadcast_to(chip["access_ns"], shape) for name, chip in chips.items()}
-        at_once = {name: np.zeros(shape) for name in chips}
-        period_by, logic = _periods(metrics, access), _periods(metrics, at_once)
+        segments = {kind: _segments(values) for kind, values in metrics.items()}
+        alone = {kind: values[PERIOD] for kind, values in metrics.items()}
+        period_by = {**alone, **access, **path_periods(segments, access)}
         return Ppa(
             technology=self.contents.technology.name,
             area_um2=_sum(area_by),
             area_by=area_by,
-            min_period_ns=np.maximum.reduce(list(period_by.values())),
+            min_period_ns=_longest(period_by.values()),
             period_by=period_by,
-            logic_period_ns=np.maximum.reduce(list(logic.values())),
+            segments_ns=segments,
             leakage_mw=_sum(leakage_by),
             leakage_by=leakage_by,
             energy_pj=_with_glitches(
@@ -219,19 +227,16 @@ def _broadcast(metrics: Mapping[str, Array], shape: tuple[int, ...]) -> dict[str
     return {metric: np.broadcast_to(values, shape) for metric, values in metrics.items()}
 
 
-def _periods(
-    metrics: Mapping[str, Mapping[str, Array]], access_ns: Mapping[str, Array]
-) -> dict[str, Array]:
-    segments = {
-        kind: {
-            name.removeprefix(SEGMENT): value
-            for name, value in values.items()
-            if name.startswith(SEGMENT)
-        }
-        for kind, values in metrics.items()
+def _segments(metrics: Mapping[str, Array]) -> dict[str, Array]:
+    return {
+        name.removeprefix(SEGMENT): value
+        for name, value in metrics.items()
+        if name.startswith(SEGMENT)
     }
-    alone = {kind: values[PERIOD] for kind, values in metrics.items()}
-    return {**alone, **access_ns, **path_periods(segments, access_ns)}
+
+
+def _longest(periods: Iterable[Array]) -> Array:
+    return np.asarray(np.maximum.reduce(list(periods)))
 
 
 def _shares(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -82,6 +83,10 @@ def identify(tasks: Sequence[Task], technology: Technology, workers: int) -> lis
         return list(pool.map(identity, tasks, chunksize=4))
 
 
+def _tell(message: str) -> None:
+    print(f"quidam: {message}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def workbench(
     technology: Technology,
@@ -105,7 +110,7 @@ def workbench(
         if scheduler is not None:
             from characterize.cluster import Cluster  # Dask is needed here only
 
-            cluster = Cluster(scheduler)
+            cluster = Cluster(scheduler, tell=_tell)
             yield ready(
                 measure=portable(technology), open_pool=cluster.open, workers=cluster.workers
             )
