@@ -7,6 +7,7 @@ import gzip
 import itertools
 import math
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -150,17 +151,40 @@ def fuzz_liberty(text: str, folder: Path, count: int, seed: int) -> Counter[str]
         seen["refused" if isinstance(result, str) else "read"] += 1
         if isinstance(result, Library):
             check_library(result, f"mutation {number}: {what}")
+            untouched = untouched_cells(text, data.decode("utf-8", "surrogateescape"))
+            for name in untouched & result.cells.keys():
+                same = plain(result.cells[name]) == plain(whole.cells[name])
+                assert same, f"{name} is read otherwise after mutation {number}: {what}"
+                seen["untouched"] += 1
     return seen
+
+
+def untouched_cells(text: str, spoilt: str) -> set[str]:
+    """Cells whose every letter is still there, once, under the same head of the library: whatever
+    has become of the others, their numbers are known."""
+    head, *rest = re.split(r"(?=\n *cell *\()", text)
+    if not spoilt.startswith(head):
+        return set()
+    rest[-1] = rest[-1].rstrip().removesuffix("}")  # the library's own
+    cells = {re.split(r"[()]", cell)[1].strip(): cell.rstrip() for cell in rest}
+    heads = {name: re.compile(rf"\bcell *\( *{re.escape(name)} *\)") for name in cells}
+    return {
+        name
+        for name, cell in cells.items()
+        if cell in spoilt and len(heads[name].findall(spoilt)) == 1
+    }
 
 
 def test_spoilt_cells(tmp_path: Path) -> None:
     seen = fuzz_liberty(mini.LIBERTY, tmp_path, 1200, seed=1)
     assert min(seen["refused"], seen["read"]) > 200, seen
+    assert seen["untouched"] > 1000, seen
 
 
 def test_spoilt_cells_of_a_foundry(tmp_path: Path) -> None:
     seen = fuzz_liberty(excerpt(3), tmp_path, 300, seed=2)
     assert min(seen["refused"], seen["read"]) > 30, seen
+    assert seen["untouched"] > 100, seen
 
 
 def same_meaning(text: str, rng: random.Random) -> str:
