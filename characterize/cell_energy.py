@@ -11,6 +11,7 @@ same weights, but takes nets as independent where the probabilities here are tho
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,29 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One group of a pin's internal power.
+
+    Parameters
+    ----------
+    table : the states in which it counts: its condition holds and, at an output, that listens.
+    pin : whose toggles it is counted by; None at an output without a related pin.
+    energy_pj : of a toggle, (instances,).
+    """
+
+    table: Bools
+    pin: str | None
+    energy_pj: Floats
+
+
 class CellEnergy:
     """All instances of one cell type; arrays run over these instances.
 
     Parameters
     ----------
     numbers : which of the netlist's instances.
-    slews : rise and fall slew (ns) by "instance/pin".
+    slews : rise and fall slew (ns) of every net, (nets, 2); not finite where none is known.
     load_pf : (nets,), what every net carries.
     """
 
@@ -41,66 +58,100 @@ class CellEnergy:
         netlist: Netlist,
         cell: Cell,
         numbers: Sequence[int],
-        activity: NetActivity,
-        slews: Mapping[str, tuple[float, float]],
+        slews: Floats,
         load_pf: Floats,
     ) -> None:
         self.cell = cell
         instances = [netlist.instances[number] for number in numbers]
         self.size = len(instances)
+        self.names = [instance.name for instance in instances]
         self.nets = {pin: np.array([i.pins[pin] for i in instances]) for pin in cell.pins}
         self.outputs = [pin.name for pin in cell.pins.values() if pin.direction == "output"]
-        self.load_pf = {pin: load_pf[self.nets[pin]] for pin in self.outputs}
-        self.toggles = {pin: activity.toggles[nets] for pin, nets in self.nets.items()}
-        self.slews = {
-            pin: _slews([f"{i.name}/{pin}" for i in instances], slews, self.toggles[pin])
-            for pin in cell.pins
+        found = {pin: slews[nets] for pin, nets in self.nets.items()}
+        self._known = {pin: np.isfinite(pair).all(axis=1) for pin, pair in found.items()}
+        self._slews = {
+            pin: np.where(self._known[pin][:, np.newaxis], pair, 0.0) for pin, pair in found.items()
         }
         names = state_names(cell)
-        first = activity.first_state[np.array(numbers)]
-        self.states = activity.states[first[:, np.newaxis] + np.arange(1 << len(names))]
-        self.values = _values(cell, names)
+        self._first = np.array(numbers)
+        self._count = 1 << len(names)
+        self._values = _values(cell, names)
+        self._leakages = list(self._leaks())
+        self._causes = list(self._groups(load_pf))
 
-    def leakage_mw(self) -> Floats:
+    def leakage_mw(self, activity: NetActivity) -> Floats:
         """Leakage by the states the instances are in; (instances,)."""
+        states = self._states(activity)
+        return sum((states @ table * mw for table, mw in self._leakages), np.zeros(self.size))
+
+    def energy_pj(self, activity: NetActivity) -> Floats:
+        """Internal energy per cycle; (instances,).
+
+        Raises
+        ------
+        UserError : a toggling pin has no finite slew.
+        """
+        toggles = {pin: activity.toggles[nets] for pin, nets in self.nets.items()}
+        for pin, known in self._known.items():
+            if len(lost := np.nonzero(~known & (toggles[pin] > 0))[0]):
+                name = f"{self.names[lost[0]]}/{pin}"
+                raise UserError(f"slews must have a finite rise and fall for {name!r}")
+        states = self._states(activity)
         result = np.zeros(self.size)
+        for pin, causes in self._causes:
+            if pin in self.outputs:
+                result += self._shared(causes, states, toggles) * toggles[pin]
+                continue
+            for cause in causes:
+                result += states @ cause.table * cause.energy_pj * toggles[pin]
+        return result
+
+    def _states(self, activity: NetActivity) -> Floats:
+        """Probability of every joint state, (instances, states)."""
+        first = activity.first_state[self._first]
+        return np.asarray(activity.states[first[:, np.newaxis] + np.arange(self._count)])
+
+    def _shared(
+        self, causes: Sequence[Cause], states: Floats, toggles: Mapping[str, Floats]
+    ) -> Floats:
+        """Energy of an output's toggle, shared out among the groups that may have caused it."""
+        ones = np.ones(self.size)
+        share = np.array(
+            [states @ one.table * (toggles[one.pin] if one.pin else ones) for one in causes]
+        )
+        total = share.sum(axis=0)
+        # Several inputs at once can switch an output that listens to none of them alone.
+        share = np.where(total > 0, share / np.where(total > 0, total, 1), 1 / len(causes))
+        return np.asarray((share * np.array([one.energy_pj for one in causes])).sum(axis=0))
+
+    def _leaks(self) -> Iterator[tuple[Bools, float]]:
+        """Where each leakage applies, that of the cell where no other does."""
         otherwise = self._everywhere()
         for condition, leakage_mw in self.cell.leakages:
             table = self._table(condition)
             otherwise &= ~table
-            result += self.states @ table * leakage_mw
-        return np.asarray(result + self.states @ otherwise * self.cell.leakage_mw)
+            yield table, leakage_mw
+        yield otherwise, self.cell.leakage_mw
 
-    def energy_pj(self) -> Floats:
-        """Internal energy per cycle; (instances,)."""
-        return sum(self._energies(), np.zeros(self.size))
-
-    def _energies(self) -> Iterator[Floats]:
+    def _groups(self, load_pf: Floats) -> Iterator[tuple[str, list[Cause]]]:
         """Pin by pin, and rail by rail: what is drawn from several rails adds up."""
+        none = np.zeros(self.size)
         for pin in self.cell.pins.values():
             for rail in dict.fromkeys(group.rail for group in pin.powers):
                 groups = [group for group in pin.powers if group.rail == rail]
-                tables = self._applies(groups)
-                if pin.direction == "output":
-                    yield self._output(pin.name, groups, tables)
-                    continue
-                for group, table in zip(groups, tables, strict=True):
-                    energy = self._mean(group, pin.name, np.zeros(self.size), inverted=False)
-                    yield self.states @ table * energy * self.toggles[pin.name]
-
-    def _output(self, pin: str, groups: Sequence[InternalPower], tables: Sequence[Bools]) -> Floats:
-        """Energy of an output's toggles, shared out among the groups that may have caused them."""
-        shares, energies = [], []
-        for group, table in zip(groups, tables, strict=True):
-            listens, inverted = self._sensitivity(pin, group.related_pin)
-            causes = self.toggles.get(group.related_pin, np.ones(self.size))
-            shares.append(self.states @ (table & listens) * causes)
-            energies.append(self._mean(group, group.related_pin, self.load_pf[pin], inverted))
-        share = np.array(shares)
-        total = share.sum(axis=0)
-        # Several inputs at once can switch an output that listens to none of them alone.
-        share = np.where(total > 0, share / np.where(total > 0, total, 1), 1 / len(groups))
-        return np.asarray((share * np.array(energies)).sum(axis=0) * self.toggles[pin])
+                causes = []
+                for group, table in zip(groups, self._applies(groups), strict=True):
+                    if pin.direction == "output":
+                        related = group.related_pin
+                        listens, inverted = self._sensitivity(pin.name, related)
+                        load = load_pf[self.nets[pin.name]]
+                        energy = self._mean(group, related, load, inverted)
+                        known = related if related in self.nets else None
+                        causes.append(Cause(table & listens, known, energy))
+                    else:
+                        energy = self._mean(group, pin.name, none, inverted=False)
+                        causes.append(Cause(table, pin.name, energy))
+                yield pin.name, causes
 
     def _applies(self, groups: Sequence[InternalPower]) -> list[Bools]:
         """The states in which each group applies."""
@@ -127,16 +178,16 @@ class CellEnergy:
 
     def _mean(self, group: InternalPower, pin: str, load_pf: Floats, inverted: bool) -> Floats:
         """The mean energy of rise and fall at the slews of the pin that causes them."""
-        rise, fall = self.slews.get(pin, (np.zeros(self.size), np.zeros(self.size)))
+        rise, fall = self._slews.get(pin, np.zeros((self.size, 2))).T
         rise, fall = (fall, rise) if inverted else (rise, fall)
         return (group.rise.at(rise, load_pf) + group.fall.at(fall, load_pf)) / 2
 
     def _everywhere(self) -> Bools:
-        return np.ones(self.states.shape[1], np.bool_)
+        return np.ones(self._count, np.bool_)
 
     def _table(self, condition: Expression, fixed: Mapping[str, np.bool_] | None = None) -> Bools:
         """The states in which the condition holds, with some pins fixed."""
-        values = {**self.values, **(fixed or {})}
+        values = {**self._values, **(fixed or {})}
         return np.asarray(evaluate(condition, values) & self._everywhere())
 
 
@@ -150,15 +201,3 @@ def _values(cell: Cell, names: Sequence[str]) -> dict[str, Bools]:
         if pin.function is not None:
             values[pin.name] = evaluate(pin.function, values)
     return values
-
-
-def _slews(
-    names: Sequence[str], slews: Mapping[str, tuple[float, float]], toggles: Floats
-) -> tuple[Floats, Floats]:
-    """Rise and fall slews of these pins; a pin that never toggles may have none."""
-    found = np.array([slews.get(name, (np.inf, np.inf)) for name in names], np.float64)
-    finite = np.isfinite(found).all(axis=1)
-    if len(lost := np.nonzero(~finite & (toggles > 0))[0]):
-        raise UserError(f"slews must have a finite rise and fall for {names[lost[0]]!r}")
-    found[~finite] = 0.0
-    return found[:, 0], found[:, 1]

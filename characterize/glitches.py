@@ -28,7 +28,7 @@ from characterize.glitch_file import Glitches
 from characterize.liberty import read_library
 from characterize.measure import check_outputs
 from characterize.netlist import Netlist, Port, read_netlist
-from characterize.power import power
+from characterize.power import Circuit
 from characterize.stimulus import CHECKED, Stimulus, component_config, hardware_for, stimulus_for
 from characterize.technology import Technology
 from characterize.timing import Timing, analyze
@@ -53,6 +53,7 @@ class Mapped:
     library: Library
     moving: EventNetlist
     timing: Timing
+    circuit: Circuit
     clock_ns: float
 
 
@@ -137,12 +138,19 @@ def map_component(
     clock_ns = technology.clock_ns
     timing = analyze(*place, clock_ns=clock_ns, cells=made.cells, workdir=workdir)
     moving = event_netlist(netlist, library, read_delays(*place, workdir=workdir))
-    return Mapped(netlist=netlist, library=library, moving=moving, timing=timing, clock_ns=clock_ns)
+    return Mapped(
+        netlist=netlist,
+        library=library,
+        moving=moving,
+        timing=timing,
+        circuit=Circuit(netlist, library, timing.slews),
+        clock_ns=clock_ns,
+    )
 
 
 def cycle_energies(mapped: Mapped, activity: NetActivity) -> dict[str, float]:
     """Dynamic energy of a cycle by part."""
-    report = power(mapped.netlist, mapped.library, activity, mapped.timing.slews, mapped.clock_ns)
+    report = mapped.circuit.power(activity, mapped.clock_ns)
     return energies(report, parts_of(mapped.netlist), mapped.clock_ns)
 
 

@@ -29,7 +29,7 @@ from characterize.event_energy import ALL, event_energies, event_spans, parts_of
 from characterize.identity import TOOLS, config_of, method_sha256, storage_of
 from characterize.liberty import read_library
 from characterize.netlist import Netlist, read_netlist
-from characterize.power import power
+from characterize.power import Circuit
 from characterize.sample import Failure, Sample, Task, failed
 from characterize.stimulus import Stimulus, hardware_for, stimulus_for
 from characterize.technology import Technology
@@ -148,9 +148,9 @@ def _measure(
     with steps.step("equivalence"):
         check_outputs(activity, stimulus)
     with steps.step("power"):
+        circuit = Circuit(netlist, library, timed.slews)
         reports = {
-            name: power(netlist, library, seen, timed.slews, task.clock_ns)
-            for name, seen in activity.masks.items()
+            name: circuit.power(seen, task.clock_ns) for name, seen in activity.masks.items()
         }
         parts = parts_of(netlist)
     return Sample(

@@ -86,56 +86,89 @@ class PowerReport:
         return {name: self.of(part == name) for name in dict.fromkeys([rest, *prefixes.values()])}
 
 
-def power(
-    netlist: Netlist,
-    library: Library,
-    activity: NetActivity,
-    slews: Mapping[str, tuple[float, float]],
-    clock_ns: float,
-    *,
-    clock_port: str = "clk",
-    output_load_pf: float = 0.0,
-) -> PowerReport:
-    """The power of every instance at this activity and clock.
+class Circuit:
+    """A netlist made ready: all that its power depends on but activity and clock, found once.
 
     Parameters
     ----------
-    activity : of this very netlist (`simulate(...).masks[name]`).
-    slews : rise and fall slew in ns of every "instance/pin" that toggles, as the Liberty file
-        measures slews.
+    slews : rise and fall slew in ns of every net that toggles, as the Liberty file measures slews,
+        by any pin on it ("instance/pin"), or by the input port ("port", or "port[bit]"). Wires
+        change no slew.
     output_load_pf : what hangs on every output port beside the netlist's own pins.
-
-    Raises
-    ------
-    UserError : a toggling pin has no finite slew, or clock_ns is not positive.
     """
-    if not clock_ns > 0:
-        raise UserError(f"clock_ns must be positive, not {clock_ns!r}")
-    load = _loads(netlist, library, output_load_pf)
-    # pJ per ns is mW
-    switching = 0.5 * load * library.voltage_v**2 * activity.toggles / clock_ns
-    size = len(netlist.instances)
-    leakage, internal, own = np.zeros(size), np.zeros(size), np.zeros(size)
-    by_type: dict[str, list[int]] = {}
-    for number, instance in enumerate(netlist.instances):
-        by_type.setdefault(instance.type, []).append(number)
-    for name, numbers in by_type.items():
-        cell = CellEnergy(netlist, library.cell(name), numbers, activity, slews, load)
-        leakage[numbers] = cell.leakage_mw()
-        internal[numbers] = cell.energy_pj() / clock_ns
-        for pin in cell.outputs:
-            own[numbers] += switching[cell.nets[pin]]
-    drives = {n: port.nets for n, port in netlist.ports.items() if port.direction == "input"}
-    clock = drives.pop(clock_port, np.zeros(0, np.int64))
-    return PowerReport(
-        names=tuple(instance.name for instance in netlist.instances),
-        sequential=np.array([library.cell(i.type).sequential for i in netlist.instances], np.bool_),
-        leakage_mw=leakage,
-        internal_mw=internal,
-        switching_mw=own,
-        clock_mw=float(switching[clock].sum()),
-        inputs_mw=float(sum(switching[nets].sum() for nets in drives.values())),
-    )
+
+    def __init__(
+        self,
+        netlist: Netlist,
+        library: Library,
+        slews: Mapping[str, tuple[float, float]],
+        *,
+        output_load_pf: float = 0.0,
+    ) -> None:
+        self.netlist, self.library = netlist, library
+        self._load = _loads(netlist, library, output_load_pf)
+        of_nets = net_slews(netlist, slews)
+        by_type: dict[str, list[int]] = {}
+        for number, instance in enumerate(netlist.instances):
+            by_type.setdefault(instance.type, []).append(number)
+        self._cells = [
+            (numbers, CellEnergy(netlist, library.cell(name), numbers, of_nets, self._load))
+            for name, numbers in by_type.items()
+        ]
+
+    def power(
+        self, activity: NetActivity, clock_ns: float, *, clock_port: str = "clk"
+    ) -> PowerReport:
+        """The power of every instance.
+
+        Parameters
+        ----------
+        activity : of this very netlist (`simulate(...).masks[name]`).
+
+        Raises
+        ------
+        UserError : a toggling pin has no finite slew, or clock_ns is not positive.
+        """
+        if not clock_ns > 0:
+            raise UserError(f"clock_ns must be positive, not {clock_ns!r}")
+        # pJ per ns is mW
+        switching = 0.5 * self._load * self.library.voltage_v**2 * activity.toggles / clock_ns
+        size = len(self.netlist.instances)
+        leakage, internal, own = np.zeros(size), np.zeros(size), np.zeros(size)
+        for numbers, cell in self._cells:
+            leakage[numbers] = cell.leakage_mw(activity)
+            internal[numbers] = cell.energy_pj(activity) / clock_ns
+            for pin in cell.outputs:
+                own[numbers] += switching[cell.nets[pin]]
+        ports = self.netlist.ports.items()
+        drives = {name: port.nets for name, port in ports if port.direction == "input"}
+        clock = drives.pop(clock_port, np.zeros(0, np.int64))
+        types = [self.library.cell(instance.type) for instance in self.netlist.instances]
+        return PowerReport(
+            names=tuple(instance.name for instance in self.netlist.instances),
+            sequential=np.array([one.sequential for one in types], np.bool_),
+            leakage_mw=leakage,
+            internal_mw=internal,
+            switching_mw=own,
+            clock_mw=float(switching[clock].sum()),
+            inputs_mw=float(sum(switching[nets].sum() for nets in drives.values())),
+        )
+
+
+def net_slews(netlist: Netlist, slews: Mapping[str, tuple[float, float]]) -> Floats:
+    """Rise and fall slew of every net, (nets, 2), infinite where no pin on it has one."""
+    found = np.full((netlist.nets, 2), np.inf)
+    for name, port in netlist.ports.items():
+        for bit, net in enumerate(port.nets):
+            alone = slews.get(name) if len(port.nets) == 1 else None
+            known = slews.get(f"{name}[{bit}]", alone)
+            if port.direction == "input" and known is not None:
+                found[net] = known
+    for instance in netlist.instances:
+        for pin, net in instance.pins.items():
+            if (known := slews.get(f"{instance.name}/{pin}")) is not None:
+                found[net] = known
+    return found
 
 
 def _loads(netlist: Netlist, library: Library, output_load_pf: float) -> Floats:

@@ -44,8 +44,9 @@ def points(axes: Sequence[Axis], seed: int) -> Iterator[tuple[int, ...]]:
     """The points of a design, each once; the first n are the design of n points.
 
     The lowest corner; for each field the corner where it alone is at its highest, so that every
-    field's extremes and its effect alone are among the first; the highest corner, which takes
-    longest to measure; then a Sobol sequence.
+    field's extremes and its effect alone are among the first; then a Sobol sequence. The corner
+    where all are highest is none of them: it takes longest to measure, and what adds up is known
+    without it.
     Ends when all points have come (or those that are left are rare).
 
     Parameters
@@ -67,7 +68,6 @@ def _corners(axes: Sequence[Axis]) -> Iterator[tuple[int, ...]]:
     yield low
     for i, axis in enumerate(axes):
         yield (*low[:i], axis.values[-1], *low[i + 1 :])
-    yield tuple(axis.values[-1] for axis in axes)
 
 
 def _sobol(axes: Sequence[Axis], seed: int) -> Iterator[tuple[int, ...]]:

@@ -50,6 +50,14 @@ set falling [all_registers -fall_clock [all_clocks] -edge_triggered -data_pins]
 {segments}
 if {{[llength $inputs]}} {{set_input_delay 0 -clock clk $inputs}}
 set_output_delay 0 -clock clk [all_outputs]
+proc quidam_slew {{stream thing vertices}} {{
+  set vertex [lindex $vertices 0]
+  if {{$vertex ne "NULL" && $vertex ne ""}} {{
+    set rise [lindex [$vertex slews rise] 0]
+    set fall [lindex [$vertex slews fall] 0]
+    puts $stream "[get_full_name $thing] $rise $fall"
+  }}
+}}
 set full {{}}
 if {{[llength $falling]}} {{
   set full [list -rise_from [all_clocks] -rise_to [all_clocks]]
@@ -66,12 +74,10 @@ if {{[llength $latches]}} {{
 }}
 set stream [open slews.txt w]
 foreach pin [get_pins -hierarchical *] {{
-  set vertex [lindex [$pin vertices] 0]
-  if {{$vertex ne "NULL" && $vertex ne ""}} {{
-    set rise [lindex [$vertex slews rise] 0]
-    set fall [lindex [$vertex slews fall] 0]
-    puts $stream "[get_full_name $pin] $rise $fall"
-  }}
+  if {{[$pin is_driver]}} {{quidam_slew $stream $pin [$pin vertices]}}
+}}
+foreach port [all_inputs] {{
+  quidam_slew $stream $port [[sta::find_pin [get_full_name $port]] vertices]
 }}
 close $stream
 if {{[llength $latches]}} {{
@@ -134,7 +140,8 @@ class Timing:
         registers has its delay from input to output here. The clock is high half of the time:
         what must be ready when it falls has half a period.
     critical_path : OpenSTA's report of the slowest path; `ends` names where it starts and ends.
-    slews : "instance/pin" -> (rise, fall) slew in ns.
+    slews : of what drives nets, "instance/pin" or "port" -> (rise, fall) slew in ns; other pins on
+        a net have the same.
     segments_ns : the longest of the paths that go on in other components, by segment ("here" of a
         row is "clock>here"): how late outputs are after the edge, how long before the edge inputs
         must be there (before the falling one: "word>fall"), and how long ways through take.
@@ -281,7 +288,7 @@ def _paths(text: str, clock_ns: float) -> list[tuple[float, str]]:
 
 
 def _slews(text: str) -> dict[str, tuple[float, float]]:
-    """Pin -> (rise, fall) in ns, from seconds; OpenSTA escapes brackets in names."""
+    """Pin or port -> (rise, fall) in ns, from seconds; OpenSTA escapes brackets in names."""
     slews = {}
     for line in text.splitlines():
         name, rise, fall = line.rsplit(" ", 2)

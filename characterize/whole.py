@@ -30,7 +30,7 @@ from characterize.identity import TOOLS, method_sha256
 from characterize.liberty import read_library
 from characterize.measure import Steps, check_outputs, run_cache
 from characterize.netlist import Netlist, read_netlist
-from characterize.power import power
+from characterize.power import Circuit
 from characterize.sample import RECIPES, digest
 from characterize.stimulus import Stimulus
 from characterize.technology import Technology
@@ -205,9 +205,10 @@ def _powers(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Event -> kind of component -> part -> mW."""
     owners = owners_of(netlist)
+    circuit = Circuit(netlist, library, timed.slews)
     result = {}
     for name, seen in activity.masks.items():
-        report = power(netlist, library, seen, timed.slews, clock_ns)
+        report = circuit.power(seen, clock_ns)
         result[name] = power_by_kind(netlist, library, seen, report, owners, clock_ns)
     return result
 

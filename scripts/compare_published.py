@@ -21,7 +21,7 @@ from characterize.cell_files import prepare
 from characterize.event_energy import DATAPATH, energies, parts_of
 from characterize.liberty import read_library
 from characterize.netlist import read_netlist
-from characterize.power import power
+from characterize.power import Circuit
 from characterize.technology import Technology, load_technology
 from rtl_gen.formats import FLOATS, arithmetic
 from rtl_gen.hardware.accumulate_float import FloatAdder
@@ -97,7 +97,7 @@ def measured(
     if "rst" in netlist.ports:
         inputs["rst"] = sliced(np.zeros(CYCLES, np.int64), 1)
     seen = simulate(netlist, library, inputs, {"all": used}).masks["all"]
-    report = power(netlist, library, seen, timed.slews, clock_ns)
+    report = Circuit(netlist, library, timed.slews).power(seen, clock_ns)
     found = energies(report, parts_of(netlist), clock_ns)
     return mapped.area_um2, timed.min_period_ns, found[DATAPATH] + found["clock"]
 

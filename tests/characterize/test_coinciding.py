@@ -13,7 +13,7 @@ from characterize.activity import simulate
 from characterize.event_energy import energies, parts_of
 from characterize.liberty import read_library
 from characterize.netlist import read_netlist
-from characterize.power import power
+from characterize.power import Circuit
 from characterize.stimulus import Stimulus, component_config, hardware_for, stimulus_for
 from rtl_gen.components import KINDS
 from rtl_gen.verilog import module_verilog
@@ -91,10 +91,10 @@ def test_what_events_take_above_idling_adds_up(component: str, tmp_path: Path) -
     tolerance, loads = LOADS[component]
     inputs, events = beside(stimulus_for(component, config), loads)
     activity = simulate(netlist, library, inputs, events)
-    parts = parts_of(netlist)
+    parts, circuit = parts_of(netlist), Circuit(netlist, library, timed.slews)
 
     def picojoules(event: str) -> float:
-        report = power(netlist, library, activity.masks[event], timed.slews, clock_ns)
+        report = circuit.power(activity.masks[event], clock_ns)
         return sum(energies(report, parts, clock_ns).values())
 
     idle = picojoules("idle")

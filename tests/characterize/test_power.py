@@ -14,7 +14,7 @@ from characterize.cells import Cell, Library, Pin
 from characterize.liberty import read_library
 from characterize.logic import state_names
 from characterize.netlist import Netlist, read_netlist
-from characterize.power import PowerReport, power
+from characterize.power import Circuit, PowerReport
 from rtl_gen.errors import UserError
 from tests.characterize import mini
 from tests.characterize.power_reference import (
@@ -50,7 +50,7 @@ def measure(
     }
     masks = {"all": np.ones(len(next(iter(words.values()))), np.bool_)}
     activity = simulate(netlist, library, words, masks).masks["all"]
-    return power(netlist, library, activity, slews, clock_ns, output_load_pf=load_pf)
+    return Circuit(netlist, library, slews, output_load_pf=load_pf).power(activity, clock_ns)
 
 
 def test_flip_flop_by_hand(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_an_idle_flip_flop_of_nangate45(tmp_path: Path) -> None:
     netlist = read_netlist(path, library)
     masks = {"all": np.ones(4, np.bool_)}
     activity = simulate(netlist, library, {"d": np.zeros((4, 1), np.uint64)}, masks)
-    report = power(netlist, library, activity.masks["all"], {"u/CK": (0.0, 0.0)}, 1.0)
+    report = Circuit(netlist, library, {"u/CK": (0.0, 0.0)}).power(activity.masks["all"], 1.0)
     assert report.total.internal_mw * 1e3 == pytest.approx(6.96, abs=0.005)
 
 
@@ -172,7 +172,7 @@ def difference(case: Reference, report: PowerReport) -> float:
 )
 def test_a_whole_pe(technology: str, low: float, high: float) -> None:
     case = reference(technology)
-    report = power(case.netlist, case.library, pe_activity(case), case.slews, case.clock_ns)
+    report = Circuit(case.netlist, case.library, case.slews).power(pe_activity(case), case.clock_ns)
     assert low < difference(case, report) < high
     assert report.clock_mw > 0.05 * report.total.total_mw
     expected = case.power["total"]["switching_w"] * 1e3
@@ -186,7 +186,7 @@ def test_what_differs_is_understood(technology: str) -> None:
     case = reference(technology)
     activity = independent(case.netlist, case.library, pe_activity(case))
     library = like_opensta(case.library)
-    report = power(case.netlist, library, activity, case.slews, case.clock_ns)
+    report = Circuit(case.netlist, library, case.slews).power(activity, case.clock_ns)
     assert abs(difference(case, report)) < 0.006
     expected = case.power["sequential"]
     ours = report.of(report.sequential)

@@ -30,19 +30,18 @@ def first(axes: tuple[Axis, ...], count: int, seed: int = 0) -> list[tuple[int, 
     return list(islice(points(axes, seed), count))
 
 
-def test_corners_come_first_the_lowest_each_field_alone_the_highest() -> None:
-    assert first(AXES, 5) == [
+def test_the_lowest_corner_comes_first_then_each_field_alone_at_its_highest() -> None:
+    assert first(AXES, 4) == [
         (4, 16, 64),
         (24, 16, 64),
         (4, 256, 64),
         (4, 16, 256),
-        (24, 256, 256),
     ]
 
 
 def test_the_sequence_is_the_one_that_stores_were_filled_by() -> None:
     """When scipy's sequence changes every sweep would begin anew: that should be a decision."""
-    assert first(AXES, 9)[5:] == [(12, 232, 256), (20, 24, 64), (18, 80, 128), (5, 36, 64)]
+    assert first(AXES, 8)[4:] == [(12, 232, 256), (20, 24, 64), (18, 80, 128), (5, 36, 64)]
 
 
 @settings(max_examples=50, deadline=None)

@@ -13,7 +13,7 @@ from characterize import whole, whole_rtl
 from characterize.activity import simulate
 from characterize.identity import sample_id
 from characterize.measure import measure
-from characterize.power import power
+from characterize.power import Circuit
 from characterize.sample import Sample
 from characterize.stimulus import Stimulus
 from characterize.technology import TECHNOLOGIES, read_technology
@@ -83,7 +83,7 @@ def test_power_by_kind_adds_up_and_books_a_pin_where_it_is(tmp_path: Path) -> No
     bits = np.where(np.arange(8) % 2, ~np.uint64(0), np.uint64(0))[:, None]
     seen = simulate(netlist, library, {"d": bits}, {"all": np.ones(8, np.bool_)}).masks["all"]
     slews = {f"{name}/{pin}": (0.02, 0.02) for name, (_, pins) in cells.items() for pin in pins}
-    report = power(netlist, library, seen, slews, 1.0)
+    report = Circuit(netlist, library, slews).power(seen, 1.0)
     found = power_by_kind(netlist, library, seen, report, owners_of(netlist), 1.0)
     everything = sum(sum(parts.values()) for parts in found.values())
     assert everything == pytest.approx(report.total.total_mw + report.clock_mw + report.inputs_mw)
