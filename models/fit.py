@@ -185,7 +185,7 @@ def fit_component(
         The residuals are those of the held-out samples.
     """
     name = name or samples[0].arithmetic
-    known = features(kind, _table(kind, name, samples))
+    known = features(kind, design_table(kind, name, samples))
     actual = measured(samples, segments)
     polynomials, predicted = _polynomials(kind, known, actual, folds, repeats, seed)
     points = int(group(known, len(samples)).max()) + 1
@@ -244,7 +244,7 @@ def _polynomials(
     return polynomials, predicted
 
 
-def _table(kind: str, name: str, samples: Sequence[Sample]) -> SimpleNamespace:
+def design_table(kind: str, name: str, samples: Sequence[Sample]) -> SimpleNamespace:
     """The samples as a table of designs of an arithmetic, for `features`."""
     numbers = arithmetic(name)
     columns = {

@@ -20,10 +20,8 @@ from characterize.sample import Sample, task_of
 from characterize.store import open_store
 from characterize.technology import TECHNOLOGIES, read_technology
 from models.adaptive import Errors, errors
-from models.features import Array, features
-from models.fit import _table, fit_component
-from models.metrics import derived, measured
-from models.validation import magnitude
+from models.fit import fit_component
+from models.fresh import fresh_errors
 
 PLANS = Path(__file__).parents[1] / "examples/plans"
 METRICS = ("area", "energy", "period")
@@ -59,19 +57,14 @@ def samples_of(store: str, plan: Path, technology: str) -> list[Sample]:
 
 def on_fresh(samples: list[Sample], fresh: list[Sample]) -> Errors:
     """Mean errors of a model of some samples on others."""
-    kind = samples[0].component
+    kind, arithmetic = samples[0].component, samples[0].arithmetic
     model = fit_component(kind, sorted(samples, key=lambda one: one.id))[0]
-    clock_ns = np.array([sample.clock_ns for sample in fresh])
-    predicted = model.evaluate(features(kind, _table(kind, fresh)))
-    actual = measured(kind, fresh)
-    predicted |= derived(kind, predicted, clock_ns)
-    actual |= derived(kind, actual, clock_ns)
+    found = fresh_errors(model, kind, arithmetic, fresh)
 
     def mean(name: str) -> float:
-        off: Array = np.abs(predicted[name] - actual[name]) / magnitude(actual[name])
-        return 100 * float(off.mean())
+        return float(np.abs(found[name]).mean())
 
-    events = [name for name in actual if name.startswith("energy_pj.") and name.count(".") == 1]
+    events = [name for name in found if name.startswith("energy_pj.") and name.count(".") == 1]
     return Errors(
         area=mean("area_um2"), energy=max(map(mean, events)), period=mean("min_period_ns")
     )

@@ -11,6 +11,7 @@ import pytest
 from characterize.sample import Sample
 from models.build import BUILDS
 from models.fit import Fit, fit, fit_component
+from models.fresh import fresh_errors
 from models.validation import worst
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
@@ -137,3 +138,18 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit(without, TECHNOLOGY)
     with pytest.raises(UserError, match="folds must be at least 2, not 1"):
         fit(samples, TECHNOLOGY, folds=1)
+
+
+def test_errors_on_fresh_samples_have_signs_and_are_of_the_measured_value() -> None:
+    samples = pes(24)
+    model, _ = fit_component("pe", samples[:18], repeats=1)
+    fresh = samples[18:]
+    right = fresh_errors(model, "pe", fresh[0].arithmetic, fresh)
+    assert {"area_um2", "energy_pj.mac", "min_period_ns", "fmax_mhz"} <= set(right)
+    for name, errors in right.items():
+        np.testing.assert_allclose(errors, 0, atol=1e-6, err_msg=name)
+    slower = [replace(one, min_period_ns=2 * one.min_period_ns) for one in fresh]
+    wrong = fresh_errors(model, "pe", fresh[0].arithmetic, slower)
+    np.testing.assert_allclose(wrong["min_period_ns"], -50)
+    np.testing.assert_allclose(wrong["fmax_mhz"], 100)
+    np.testing.assert_allclose(wrong["area_um2"], 0, atol=1e-6)
