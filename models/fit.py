@@ -14,11 +14,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import sklearn
 
 from models.build import COMPONENTS, Build, complete
 from models.component import ComponentModel
-from models.features import Array, features
+from models.features import SUMS, Array, features
 from models.metrics import derived, is_path, measured
 from models.model_file import Contents, TechnologyData
 from models.paths import needed
@@ -187,12 +188,13 @@ def fit_component(
     name = name or samples[0].arithmetic
     known = features(kind, design_table(kind, name, samples))
     actual = measured(samples, segments)
-    polynomials, predicted = _polynomials(kind, known, actual, folds, repeats, seed)
+    polynomials, predicted, among = _polynomials(kind, known, actual, folds, repeats, seed)
     points = int(group(known, len(samples)).max()) + 1
-    method, held_out = _method(points, folds)
+    method, held_out = _method(points, folds, int(among.sum()), len(samples))
     clock_ns = np.array([sample.clock_ns for sample in samples])
     actual = {**actual, **derived(kind, actual, clock_ns)}
     predicted = {**predicted, **derived(kind, predicted, clock_ns)} if held_out else {}
+    predicted = {metric: np.where(among, values, np.nan) for metric, values in predicted.items()}
     rows: list[Residual] = []
     for metric, values in actual.items():
         rows += residuals(
@@ -223,8 +225,9 @@ def _polynomials(
     folds: int,
     repeats: int,
     seed: int,
-) -> tuple[dict[str, tuple[Polynomial, ...]], dict[str, Array]]:
-    """Of every metric: the polynomials fitted to all samples, and the held-out predictions."""
+) -> tuple[dict[str, tuple[Polynomial, ...]], dict[str, Array], npt.NDArray[np.bool_]]:
+    """Of every metric: the polynomials fitted to all samples, and the held-out predictions; and
+    which samples lay, when they were held out, in the ranges of those that were not."""
     count = len(next(iter(actual.values())))
     everything = np.arange(count)
     groups = group(known, count)
@@ -233,7 +236,11 @@ def _polynomials(
     # Other seeds: the folds that measure the error are not the folds that chose.
     outer = Folding(groups=groups, folds=folds, repeats=1, seed=seed + 1000)
     inner = Folding(groups=groups, folds=folds, repeats=1, seed=seed + 2000)
-    held = [(plan(found, train, inner), test) for train, test in outer.splits(everything)]
+    splits = list(outer.splits(everything))
+    held = [(plan(found, train, inner), test) for train, test in splits]
+    among = np.zeros(count, dtype=bool)
+    for train, test in splits:
+        among[test] = inside(known, train, test)
     polynomials, predicted = {}, {}
     for metric, values in actual.items():
         longest = is_path(metric)
@@ -241,7 +248,19 @@ def _polynomials(
         predicted[metric] = np.zeros(count)
         for chooser, test in held:
             predicted[metric][test] = choose_and_fit(chooser, values, longest_path=longest)[1][test]
-    return polynomials, predicted
+    return polynomials, predicted, among
+
+
+def inside(
+    known: Mapping[str, Array], train: npt.NDArray[np.intp], test: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    """Which samples of `test` lie in the ranges of `train`, so that predicting them is what a model
+    is for; `SUMS` aside, as in `ComponentModel.outside`."""
+    found = np.ones(len(test), dtype=bool)
+    for name, values in known.items():
+        if name not in SUMS:
+            found &= (values[test] >= values[train].min()) & (values[test] <= values[train].max())
+    return found
 
 
 def design_table(kind: str, name: str, samples: Sequence[Sample]) -> SimpleNamespace:
@@ -259,14 +278,17 @@ def design_table(kind: str, name: str, samples: Sequence[Sample]) -> SimpleNames
     )
 
 
-def _method(points: int, folds: int) -> tuple[str, bool]:
+def _method(points: int, folds: int, among: int, samples: int) -> tuple[str, bool]:
     """How the error was found, and whether it could be."""
+    ends = f", {among} of {samples} samples inside" if among < samples else ""
     match points:
         case 1:
             return "not computed: the samples have one size, none is left to hold out", False
         case 2:
             return "not computed: the line joins the two sizes, none is left to check it", False
+        case _ if not among:
+            return f"not computed: of {points} sizes, each is the only one at an end", False
         case _ if points <= folds:
-            return f"leave-one-out of {points} sizes", True
+            return f"leave-one-out of {points} sizes{ends}", True
         case _:
-            return f"{folds}-fold of {points} sizes", True
+            return f"{folds}-fold of {points} sizes{ends}", True

@@ -28,7 +28,8 @@ class Residual:
     ----------
     id : of the sample.
     metric : see `models.component`.
-    actual, predicted : in the metric's unit; predicted is None where nothing could be held out.
+    actual, predicted : in the metric's unit; predicted is None where nothing could be held out, or
+        the sample is the only one at an end of a range: what is outside is not predicted.
     percent : signed error, percent of the measured value.
     """
 
@@ -48,10 +49,15 @@ def magnitude(actual: Array) -> Array:
 
 
 def summarize(actual: Array, predicted: Array | None, method: str) -> Error:
-    """Mean and largest absolute error in percent; None where there are no predictions."""
+    """Mean and largest absolute error in percent; None where there are no predictions.
+
+    Parameters
+    ----------
+    predicted : not a number for those that are left out.
+    """
     if predicted is None:
         return Error(mean_percent=None, max_percent=None, method=method)
-    percent = np.abs(_percent(predicted, actual))
+    percent = np.abs(_percent(predicted, actual))[np.isfinite(predicted)]
     return Error(
         mean_percent=float(percent.mean()), max_percent=float(percent.max()), method=method
     )
@@ -67,7 +73,8 @@ def residuals(
     predicted: Array | None,
 ) -> list[Residual]:
     """One row a sample."""
-    percent = None if predicted is None else _percent(predicted, actual)
+    known = np.full(len(ids), np.nan) if predicted is None else predicted
+    percent = _percent(known, actual)
     return [
         Residual(
             id=name,
@@ -75,8 +82,8 @@ def residuals(
             component=component,
             metric=metric,
             actual=float(actual[i]),
-            predicted=None if predicted is None else float(predicted[i]),
-            percent=None if percent is None else float(percent[i]),
+            predicted=float(known[i]) if np.isfinite(known[i]) else None,
+            percent=float(percent[i]) if np.isfinite(known[i]) else None,
         )
         for i, name in enumerate(ids)
     ]
