@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from characterize.groups import Group, Samples, Stop
 from characterize.sample import Sample, Task
 from models.fit import fit_component
+from rtl_gen.components import KINDS
 
 #: Why a group has no more rounds.
 BAR_MET = "the bar is met"
@@ -28,7 +29,8 @@ class Errors:
 
     Parameters
     ----------
-    energy : the largest of the events'.
+    energy : of the busiest event or of an idle cycle, whichever is larger: the others are rare, and
+        take little of the energy that the bar is about.
     """
 
     area: float | None
@@ -106,8 +108,8 @@ def errors(samples: Sequence[Sample]) -> Errors:
     # The order must not matter, nor how the samples came.
     ordered = sorted(samples, key=lambda sample: sample.id)
     found = fit_component(ordered[0].component, ordered)[0].errors
-    events = [name for name in found if name.startswith("energy_pj.") and name.count(".") == 1]
-    energies = [found[name].mean_percent for name in events]
+    events = KINDS[ordered[0].component].events
+    energies = [found[f"energy_pj.{name}"].mean_percent for name in {events[0], events[-1]}]
     return Errors(
         area=found["area_um2"].mean_percent,
         energy=max((one for one in energies if one is not None), default=None),

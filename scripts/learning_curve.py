@@ -22,6 +22,7 @@ from characterize.technology import TECHNOLOGIES, read_technology
 from models.adaptive import Errors, errors
 from models.fit import fit_component
 from models.fresh import fresh_errors
+from rtl_gen.components import KINDS
 
 PLANS = Path(__file__).parents[1] / "examples/plans"
 METRICS = ("area", "energy", "period")
@@ -64,9 +65,11 @@ def on_fresh(samples: list[Sample], fresh: list[Sample]) -> Errors:
     def mean(name: str) -> float:
         return float(np.abs(found[name]).mean())
 
-    events = [name for name in found if name.startswith("energy_pj.") and name.count(".") == 1]
+    events = KINDS[kind].events
     return Errors(
-        area=mean("area_um2"), energy=max(map(mean, events)), period=mean("min_period_ns")
+        area=mean("area_um2"),
+        energy=max(mean(f"energy_pj.{name}") for name in (events[0], events[-1])),
+        period=mean("min_period_ns"),
     )
 
 

@@ -86,7 +86,7 @@ def test_energy_and_power_of_a_sample_are_sums_of_its_parts() -> None:
     [
         ((64,), "not computed: the samples have one size, none is left to hold out", 1),
         ((32, 64), "not computed: the line joins the two sizes, none is left to check it", 2),
-        ((32, 64, 128), "leave-one-out of 3 sizes", 2),
+        ((32, 64, 128), "leave-one-out of 3 sizes, 1 of 3 samples inside", 2),
     ],
 )
 def test_few_samples_are_treated_honestly(widths: tuple[int, ...], method: str, terms: int) -> None:
@@ -97,7 +97,22 @@ def test_few_samples_are_treated_honestly(widths: tuple[int, ...], method: str, 
     (polynomial,) = model.polynomials[METRIC]
     assert len(polynomial.coefficients) == terms
     assert (error.mean_percent is None) == (len(widths) < 3)
-    assert all((row.predicted is None) == (len(widths) < 3) for row in rows)
+    # What is held out at an end of the range lies outside of the rest's.
+    ends = {samples[0].id, samples[-1].id}
+    assert all((row.predicted is None) == (row.id in ends) for row in rows)
+
+
+def test_the_only_sample_at_an_end_of_a_range_is_no_error() -> None:
+    """Twice as large as it should be; with another one at its end it is the worst of all."""
+    samples = [sample("node", "int8", {"bus_bits": bits}) for bits in (32, 48, 64, 96, 128)]
+    wrong = replace(samples[-1], area_um2={"datapath": 2 * samples[-1].area_um2["datapath"]})
+    model, rows = fit_component("node", [*samples[:-1], wrong], folds=6)
+    assert model.errors[METRIC].method == "leave-one-out of 5 sizes, 3 of 5 samples inside"
+    assert {row.id for row in rows if row.predicted is None} == {samples[0].id, wrong.id}
+    end = sample("node", "int8", {"bus_bits": 160})
+    model, rows = fit_component("node", [*samples[:-1], wrong, end], folds=6)
+    assert worst(rows, 1)[0].id == wrong.id
+    assert (model.errors[METRIC].max_percent or 0.0) > 20
 
 
 def test_equal_points_are_no_evidence_for_each_other() -> None:
