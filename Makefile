@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := rtl_gen characterize models explore quidam
 TECH ?= osu018
 # Minutes that `make models` measures at most.
-BUDGET ?= 20
+BUDGET ?= 30
 # Rows and columns of the accelerators of `make validate`.
 SIZE ?= 4
 # How many processes to use; the default is what the machine has.
@@ -42,7 +42,7 @@ bench: setup-python ## designs per second of explore (TECH=osu018), values per s
 	$(BIN)/python -m explore.bench --tech $(TECH)
 	$(BIN)/python -m rtl_gen.formats.bench
 
-models: setup ## characterize and fit a technology anew (TECH=osu018, BUDGET=20 minutes)
+models: setup ## characterize and fit a technology anew (TECH=osu018, BUDGET=30 minutes)
 	$(BIN)/quidam characterize --tech $(TECH) --store build/models/$(TECH) --workers $(WORKERS) \
 	    --budget $(BUDGET)
 	$(BIN)/quidam fit build/models/$(TECH) -o models/trained/$(TECH).json
