@@ -58,9 +58,7 @@ class Cluster:
         with contextlib.suppress(OSError):  # if the connection is lost, the futures say so, too
             threads: dict[str, int] = self._client.nthreads()
             if not threads and not self._waiting:
-                self._tell(
-                    f"no Dask worker at {self.address} yet: the sweep goes on when one joins"
-                )
+                self._tell(f"no Dask worker at {self.address}: the sweep goes on when one joins")
             self._waiting = not threads
             return max(1, sum(threads.values()))
         return 1

@@ -83,8 +83,10 @@ def sweep(
 
     Parameters
     ----------
-    tasks : by id. What the store has of the same task under another id, because the tools or the
-        method have changed since, is removed when its successor is there.
+    tasks : by id, in the order to begin them, but that two of one arithmetic are under way together
+        only if no other is left: they have modules in common, which both would map. What the store
+        has of the same task under another id, because the tools or the method have changed since,
+        is removed when its successor is there.
     measure : turns a task and its id into a result; runs in the pool, so it must be picklable.
     open_pool : opens an executor; called again when its workers were killed, unless the futures
         of the lost ones said `WorkerLost`.
@@ -197,9 +199,15 @@ class _Run:
             return
         most = self.workers() if callable(self.workers) else self.workers
         while pending and len(self.running) < most:
-            key = pending.popleft()
+            key = self._next(pending)
+            pending.remove(key)
             if self.admit(self.tasks[key]):
                 self._start(pool, key)
+
+    def _next(self, pending: deque[str]) -> str:
+        busy = {self.tasks[key].arithmetic for key in self.running.values()}
+        apart = (key for key in pending if self.tasks[key].arithmetic not in busy)
+        return next(apart, pending[0])
 
     def _start(self, pool: Executor, key: str) -> None:
         self._check_disk()

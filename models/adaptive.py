@@ -108,13 +108,18 @@ def errors(samples: Sequence[Sample]) -> Errors:
     # The order must not matter, nor how the samples came.
     ordered = sorted(samples, key=lambda sample: sample.id)
     found = fit_component(ordered[0].component, ordered)[0].errors
-    events = KINDS[ordered[0].component].events
-    energies = [found[f"energy_pj.{name}"].mean_percent for name in {events[0], events[-1]}]
+    energies = [found[name].mean_percent for name in energies_of(ordered[0].component)]
     return Errors(
         area=found["area_um2"].mean_percent,
         energy=max((one for one in energies if one is not None), default=None),
         period=found["min_period_ns"].mean_percent,
     )
+
+
+def energies_of(kind: str) -> tuple[str, str]:
+    """The metrics that `Errors.energy` is of: the busiest event's energy and idling's."""
+    events = KINDS[kind].events
+    return f"energy_pj.{events[0]}", f"energy_pj.{events[-1]}"
 
 
 def verdict(rounds: Sequence[Round], stop: Stop) -> str:

@@ -67,8 +67,15 @@ class ComponentModel:
 
     def outside(self, features: Mapping[str, Array]) -> dict[str, npt.NDArray[np.bool_]]:
         """Where a feature lies outside its fitted range, `SUMS` aside: feature -> bool array."""
-        return {
-            name: np.asarray((features[name] < low) | (features[name] > high))
-            for name, (low, high) in self.ranges.items()
-            if name not in SUMS
-        }
+        return outside(features, self.ranges)
+
+
+def outside(
+    features: Mapping[str, Array], ranges: Mapping[str, tuple[float, float]]
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Where a feature lies outside its range, `SUMS` aside: feature -> bool array."""
+    return {
+        name: np.asarray((features[name] < low) | (features[name] > high))
+        for name, (low, high) in ranges.items()
+        if name not in SUMS
+    }

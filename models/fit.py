@@ -18,8 +18,8 @@ import numpy.typing as npt
 import sklearn
 
 from models.build import COMPONENTS, Build, complete
-from models.component import ComponentModel
-from models.features import SUMS, Array, features
+from models.component import ComponentModel, outside
+from models.features import Array, features
 from models.metrics import derived, is_path, measured
 from models.model_file import Contents, TechnologyData
 from models.paths import needed
@@ -208,7 +208,7 @@ def fit_component(
     model = ComponentModel(
         samples=len(samples),
         points=points,
-        ranges={name: (float(v.min()), float(v.max())) for name, v in known.items()},
+        ranges=_ranges(known),
         polynomials=polynomials,
         errors={
             metric: summarize(values, predicted.get(metric), method)
@@ -240,7 +240,10 @@ def _polynomials(
     held = [(plan(found, train, inner), test) for train, test in splits]
     among = np.zeros(count, dtype=bool)
     for train, test in splits:
-        among[test] = inside(known, train, test)
+        # A model of the others is asked only what lies in their ranges.
+        ranges = _ranges({name: values[train] for name, values in known.items()})
+        beyond = outside({name: values[test] for name, values in known.items()}, ranges)
+        among[test] = ~np.logical_or.reduce([np.zeros(len(test), dtype=bool), *beyond.values()])
     polynomials, predicted = {}, {}
     for metric, values in actual.items():
         longest = is_path(metric)
@@ -251,16 +254,8 @@ def _polynomials(
     return polynomials, predicted, among
 
 
-def inside(
-    known: Mapping[str, Array], train: npt.NDArray[np.intp], test: npt.NDArray[np.intp]
-) -> npt.NDArray[np.bool_]:
-    """Which samples of `test` lie in the ranges of `train`, so that predicting them is what a model
-    is for; `SUMS` aside, as in `ComponentModel.outside`."""
-    found = np.ones(len(test), dtype=bool)
-    for name, values in known.items():
-        if name not in SUMS:
-            found &= (values[test] >= values[train].min()) & (values[test] <= values[train].max())
-    return found
+def _ranges(known: Mapping[str, Array]) -> dict[str, tuple[float, float]]:
+    return {name: (float(values.min()), float(values.max())) for name, values in known.items()}
 
 
 def design_table(kind: str, name: str, samples: Sequence[Sample]) -> SimpleNamespace:

@@ -10,7 +10,7 @@ import numpy as np
 from models.component import ComponentModel
 from models.features import Array, features
 from models.fit import design_table
-from models.metrics import SEGMENT, derived, measured
+from models.metrics import derived, measured, segments_of
 from models.validation import magnitude
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ def fresh_errors(
     ----------
     samples : of one kind, arithmetic and build, those of the model.
     """
-    segments = [one.removeprefix(SEGMENT) for one in model.polynomials if one.startswith(SEGMENT)]
     clock_ns = np.array([sample.clock_ns for sample in samples])
-    actual = measured(samples, segments)
+    actual = measured(samples, segments_of(model.polynomials))
     found = model.evaluate(features(kind, design_table(kind, arithmetic, samples)))
     count = len(samples)
     predicted = {name: np.broadcast_to(values, (count,)) for name, values in found.items()}

@@ -6,7 +6,7 @@ Needs numpy only. Names carry their unit in front: see `models.component`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from characterize.sample import Sample
 
 PERIOD = "min_period_ns"
+T = TypeVar("T")
+
 #: What stands before the name of a segment (`rtl_gen.interfaces`).
 SEGMENT = "segments_ns."
+
+
+def segments_of(values: Mapping[str, T]) -> dict[str, T]:
+    """Of what is there by metric, that of segments, by their own names."""
+    return {
+        name.removeprefix(SEGMENT): value
+        for name, value in values.items()
+        if name.startswith(SEGMENT)
+    }
 
 
 def is_path(metric: str) -> bool:

@@ -19,7 +19,7 @@ from models.component import PARTS, ComponentModel
 from models.features import Array, features
 from models.glitches import EVENT, KIND, Factors
 from models.glitches import PARTS as GLITCHING
-from models.metrics import PERIOD, SEGMENT
+from models.metrics import PERIOD, segments_of
 from models.model_file import Contents, read, text, write
 from models.paths import Segments, path_periods
 from rtl_gen import provenance
@@ -164,7 +164,7 @@ class PpaModel:
         )
         outside = _outside(models, known, shape)
         access = {name: np.broadcast_to(chip["access_ns"], shape) for name, chip in chips.items()}
-        segments = {kind: _segments(values) for kind, values in metrics.items()}
+        segments = {kind: segments_of(values) for kind, values in metrics.items()}
         alone = {kind: values[PERIOD] for kind, values in metrics.items()}
         period_by = {**alone, **access, **path_periods(segments, access)}
         return Ppa(
@@ -225,14 +225,6 @@ def load_model(name_or_path: Path | str) -> PpaModel:
 def _broadcast(metrics: Mapping[str, Array], shape: tuple[int, ...]) -> dict[str, Array]:
     """A component without features of its own has one value for all designs."""
     return {metric: np.broadcast_to(values, shape) for metric, values in metrics.items()}
-
-
-def _segments(metrics: Mapping[str, Array]) -> dict[str, Array]:
-    return {
-        name.removeprefix(SEGMENT): value
-        for name, value in metrics.items()
-        if name.startswith(SEGMENT)
-    }
 
 
 def _longest(periods: Iterable[Array]) -> Array:

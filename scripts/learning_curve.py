@@ -19,10 +19,9 @@ from characterize.plan import load_plan
 from characterize.sample import Sample, task_of
 from characterize.store import open_store
 from characterize.technology import TECHNOLOGIES, read_technology
-from models.adaptive import Errors, errors
+from models.adaptive import Errors, energies_of, errors
 from models.fit import fit_component
 from models.fresh import fresh_errors
-from rtl_gen.components import KINDS
 
 PLANS = Path(__file__).parents[1] / "examples/plans"
 METRICS = ("area", "energy", "period")
@@ -65,10 +64,9 @@ def on_fresh(samples: list[Sample], fresh: list[Sample]) -> Errors:
     def mean(name: str) -> float:
         return float(np.abs(found[name]).mean())
 
-    events = KINDS[kind].events
     return Errors(
         area=mean("area_um2"),
-        energy=max(mean(f"energy_pj.{name}") for name in (events[0], events[-1])),
+        energy=max(map(mean, energies_of(kind))),
         period=mean("min_period_ns"),
     )
 

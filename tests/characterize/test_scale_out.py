@@ -192,13 +192,16 @@ def test_workers_that_come_late_join_in_as_the_how_to_has_them(tmp_path: Path) -
     with distributed.LocalCluster(
         n_workers=0, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
     ) as found:
-        found.adapt(minimum=2, maximum=2, interval="2s")
         told: list[str] = []
-        pool = Cluster(found.scheduler_address, tell=told.append)
-        outcome = run(tmp_path, standin.tasks(8), pool)
+
+        def tell(message: str) -> None:
+            told.append(message)
+            found.adapt(minimum=2, maximum=2, interval="100ms")
+
+        outcome = run(tmp_path, standin.tasks(8), Cluster(found.scheduler_address, tell=tell))
         assert len(found.scheduler.workers) == 2
         (waits,) = told
-        assert waits.startswith(f"no Dask worker at {found.scheduler_address} yet")
+        assert waits.startswith(f"no Dask worker at {found.scheduler_address}:")
     assert len(Store(tmp_path / "store").samples()) == 8
     assert not outcome.failures
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -120,6 +121,27 @@ def test_a_killed_worker_costs_a_retry_and_a_deadly_task_only_itself(tmp_path: P
         "the worker was killed twice while it measured this",
     )
     assert multiprocessing.active_children() == []
+
+
+def test_tasks_of_one_arithmetic_are_begun_apart_as_long_as_there_are_others(
+    tmp_path: Path,
+) -> None:
+    names = ("fp32", "fp32", "int8", "int8", "int8", "int8")
+    tasks = {
+        f"{number:064x}": replace(standin.task(number), arithmetic=name)
+        for number, name in enumerate(names)
+    }
+    begun: list[str] = []
+
+    class Recorder(ThreadPoolExecutor):
+        def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+            begun.append(args[0].arithmetic)
+            return super().submit(fn, *args, **kwargs)
+
+    run(tmp_path, tasks, open_pool=partial(Recorder, 1), workers=2)
+    # One is done when the next is begun, beside the other: always in the order of beginning.
+    assert begun == ["fp32", "int8", "fp32", "int8", "int8", "int8"]
+    assert len(Store(tmp_path / "store").samples()) == len(names)
 
 
 def test_workers_that_always_die_end_the_sweep(tmp_path: Path) -> None:
