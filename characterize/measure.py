@@ -125,6 +125,7 @@ def _measure(
             liberty=liberty,
             workdir=workdir,
             recipe=task.recipe,
+            clock_ns=task.clock_ns,
             cache=cache,
             latch_map=storage_cells.latch_map(technology, library),
         )

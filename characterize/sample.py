@@ -15,8 +15,10 @@ from rtl_gen.storage import FLIPFLOP, STORAGES
 
 SCHEMA = "quidam-sample/3"
 
-#: How hard synthesis tries for speed (`synthesis_modules.ABC_SCRIPTS`).
-RECIPES = ("fast", "small")
+#: What synthesis maps for: speed, area, or a clock (`synthesis_modules.ABC_SCRIPTS`).
+RECIPES = ("fast", "small", "target")
+#: The one whose samples depend on the clock.
+TARGET = RECIPES[2]
 #: Ways to build a PE: name, as plans and spaces have it -> (scratchpads, recipe).
 WAYS = {f"{storage}.{recipe}": (storage, recipe) for recipe in RECIPES for storage in STORAGES}
 

@@ -82,6 +82,7 @@ def synthesize(
     liberty: Sequence[Path],
     workdir: Path,
     recipe: str = "fast",
+    clock_ns: float | None = None,
     modules: tuple[Sequence[str], str] | None = None,
     cache: Path | None = None,
     latch_map: str = "",
@@ -97,6 +98,7 @@ def synthesize(
     liberty : the technology's prepared files (`cell_files.prepare`).
     workdir : existing folder for all files of the run.
     recipe : one of `ABC_SCRIPTS`.
+    clock_ns : period of the clock, which the recipe "target" maps for; None for the technology's.
     modules : patterns of names of modules to map by another recipe, and which.
     cache : existing folder for mapped modules, shared by runs; None for none.
     latch_map : Yosys' techmap of latches (`storage_cells.latch_map`).
@@ -119,7 +121,9 @@ def synthesize(
     def recipe_of(module: str) -> str:
         return other if any(fnmatchcase(module, one) for one in patterns) else recipe
 
-    scripts = prepare_folder(technology, liberty, workdir, latch_map)
+    scripts = prepare_folder(
+        technology, liberty, workdir, latch_map, clock_ns or technology.clock_ns
+    )
     reads, missing = map_modules(modules_below(verilog, top), scripts, recipe_of, cache, workdir)
     (workdir / "link.ys").write_text(
         LINK.format(top=top, reads="\n".join(reads), liberties=scripts.liberties, finish=finish)

@@ -21,11 +21,17 @@ from rtl_gen.errors import UserError
 
 #: What ABC does with each module, by the name of the recipe. Fast: choices, mapping for delay with
 #: area recovery, then buffers and sizes for the real loads. Small: mapping for area, and buffers.
+#: Target: as fast, but area is recovered as far as `{target_ps}` allows.
 ABC_SCRIPTS = {
     "fast": "strash\ndch\nmap -B 0.9\ntopo\nbuffer -c\nupsize -c\ndnsize -c\n",
     "small": "strash\n&get -n\n&fraig -x\n&put\nscorr\ndc2\ndch -f\nstrash\n&nf\n&put\n"
     "buffer -c\ntopo\ndnsize -c\n",
+    "target": "strash\ndch\nmap -B 0.9 -D {target_ps}\ntopo\nbuffer -c\nupsize -c -D {target_ps}\n"
+    "dnsize -c -D {target_ps}\n",
 }
+#: Of the clock period, what is left for ABC's target: a flip-flop and other modules on the path
+#: take time, too, which ABC does not see.
+TARGET_SHARE = 0.8
 
 #: How products are formed (decision 13). Of signed operands by Booth's recoding: rows of an array
 #: where few do (the recoded operand is the second, the weight), else summed by a tree. Of unsigned
@@ -110,16 +116,22 @@ def modules_below(verilog: str, top: str) -> dict[str, Module]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """What all scripts of a run have in common; `identity` is what is not in their text."""
+    """What all scripts of a run have in common; `abc` is ABC's script by recipe, `identity` is what
+    is not in their text."""
 
     liberties: str
     dont_use: str
     ties: str
+    abc: Mapping[str, str]
     identity: Mapping[str, Any]
 
 
 def prepare_folder(
-    technology: Technology, liberty: Sequence[Path], workdir: Path, latch_map: str
+    technology: Technology,
+    liberty: Sequence[Path],
+    workdir: Path,
+    latch_map: str,
+    clock_ns: float,
 ) -> Common:
     """Write what the scripts read, and the first of them."""
     names = []
@@ -130,7 +142,9 @@ def prepare_folder(
             name.unlink(missing_ok=True)
             name.symlink_to(path.absolute())
         names.append(name.name)
-    for recipe, commands in ABC_SCRIPTS.items():
+    target_ps = round(1000 * TARGET_SHARE * clock_ns)
+    abc = {recipe: text.format(target_ps=target_ps) for recipe, text in ABC_SCRIPTS.items()}
+    for recipe, commands in abc.items():
         (workdir / f"{recipe}.script").write_text(commands, encoding="utf-8")
     (workdir / "latches.v").write_text(latch_map, encoding="utf-8")
     (workdir / "abc.constr").write_text(
@@ -149,6 +163,7 @@ def prepare_folder(
         liberties=" ".join(f"-liberty {name}" for name in names),
         dont_use=" ".join(dont_use),
         ties="\n".join(ties),
+        abc=abc,
         identity={
             "technology": technology.identity(),
             "latches": latch_map,
@@ -196,7 +211,7 @@ def map_modules(
             ties=scripts.ties,
         )
         key = digest(
-            {"text": text, "script": script, "abc": ABC_SCRIPTS[recipe], **scripts.identity}
+            {"text": text, "script": script, "abc": scripts.abc[recipe], **scripts.identity}
         )
         reads += [f"read_rtlil {key}.il", f"rename {SELF} {name}"]
         kept = None if cache is None else cache / f"{key}.il"

@@ -126,7 +126,7 @@ def measure_whole(
         with steps.step("synthesis"):
             cache = run_cache(scratch)
             mapped = _synthesize(
-                config, verilog, technology, library, liberty, workdir, recipe, cache
+                config, verilog, technology, library, liberty, workdir, recipe, period, cache
             )
             netlist = read_netlist(mapped.json, library)
         with steps.step("timing"):
@@ -174,6 +174,7 @@ def _synthesize(
     liberty: Sequence[Path],
     workdir: Path,
     recipe: str,
+    clock_ns: float,
     cache: Path | None,
 ) -> synthesis.Synthesis:
     """Map the accelerator, and turn its memories into ports."""
@@ -185,6 +186,7 @@ def _synthesize(
         technology=technology,
         liberty=liberty,
         workdir=workdir,
+        clock_ns=clock_ns,
         cache=cache,
         modules=(PE_MODULES, recipe) if recipe != RECIPES[0] else None,
         latch_map=storage_cells.latch_map(technology, library),

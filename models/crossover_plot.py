@@ -12,7 +12,7 @@ from rtl_gen.storage import FLIPFLOP, GATED, LATCH, MACRO
 
 #: Okabe and Ito's colours, which colour-blind readers can tell apart; a style a recipe.
 COLOURS = {FLIPFLOP: "#0072B2", GATED: "#D55E00", LATCH: "#009E73", MACRO: "black"}
-STYLES = {"fast": "-", "small": "--"}
+STYLES = {"fast": "-", "small": "--", "target": ":"}
 
 
 def draw_crossover(path: Path, found: Crossover) -> Path:

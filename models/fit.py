@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import sklearn
 
+from characterize.sample import TARGET
 from models.build import COMPONENTS, Build, complete
 from models.component import ComponentModel, outside
 from models.features import Array, features
@@ -123,6 +124,12 @@ def _check(samples: Sequence[Sample], technology: str) -> None:
         raise UserError(f"store must hold samples of one technology, not {found!r}")
     if found != [technology]:
         raise UserError(f"technology must be that of the samples, {found[0]!r}, not {technology!r}")
+    targets = sorted({sample.clock_ns for sample in samples if sample.recipe == TARGET})
+    if len(targets) > 1:
+        raise UserError(
+            f"samples of the recipe {TARGET!r} must be of one clock, not of {targets!r} ns: "
+            "each target takes a store and a model of its own"
+        )
     for name in sorted({sample.arithmetic for sample in samples}):
         have = {component_of(sample) for sample in _of(name, samples)}
         if not complete(have):

@@ -188,9 +188,9 @@ def node(bus_bits: Any) -> dict[str, Any]:
             "scratchpads must be a list of flipflop, gated, latch, macro, not",
         ),
         ({"scratchpads": ["latch"]}, "which names no latch, not 'latch'"),
-        ({"recipes": "fast"}, "recipes must be a list of fast, small, not 'fast'"),
+        ({"recipes": "fast"}, "recipes must be a list of fast, small, target, not 'fast'"),
         ({"builds": "gated.small"}, "builds must be a list of flipflop.fast, "),
-        ({"builds": ["gated"]}, "macro.small, not ['gated']"),
+        ({"builds": ["gated"]}, "macro.target, not ['gated']"),
         ({"builds": [["gated.small"]]}, "builds must be a list of "),
     ],
 )

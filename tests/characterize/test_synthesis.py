@@ -163,7 +163,9 @@ def test_modules_from_a_cache_are_those_that_would_be_made(tmp_path: Path) -> No
 def test_some_modules_by_another_recipe(tmp_path: Path) -> None:
     technology, liberty = osu018(tmp_path)
 
-    def areas(recipe: str, modules: tuple[list[str], str] | None) -> dict[str, float]:
+    def areas(
+        recipe: str, modules: tuple[list[str], str] | None, clock_ns: float | None = None
+    ) -> dict[str, float]:
         return synthesize(
             THREE,
             "top",
@@ -171,6 +173,7 @@ def test_some_modules_by_another_recipe(tmp_path: Path) -> None:
             liberty=liberty,
             workdir=tmp_path,
             recipe=recipe,
+            clock_ns=clock_ns,
             modules=modules,
         ).modules
 
@@ -178,7 +181,11 @@ def test_some_modules_by_another_recipe(tmp_path: Path) -> None:
     assert small["first"] < fast["first"]
     mixed = areas("fast", (["sec*"], "small"))
     assert (mixed["first"], mixed["second"]) == (fast["first"], small["second"])
-    with pytest.raises(UserError, match="recipe must be one of fast, small, not 'tiny'"):
+    # The later the clock, the smaller; without one the technology's is the target.
+    early, late = areas("target", None, clock_ns=0.1), areas("target", None, clock_ns=100.0)
+    assert small["first"] <= late["first"] < early["first"] <= fast["first"]
+    assert areas("target", None) == areas("target", None, clock_ns=technology.clock_ns)
+    with pytest.raises(UserError, match="recipe must be one of fast, small, target, not 'tiny'"):
         areas("fast", (["sec*"], "tiny"))
 
 

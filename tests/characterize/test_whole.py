@@ -114,7 +114,7 @@ def test_the_accelerators_that_ship_run_the_layer_and_are_in_no_fit(size: int) -
         ({"bus_bits": 65}, "bus_bits"),
         ({"arithmetics": "int8"}, "arithmetics must be a list of names, not 'int8'"),
         ({"arithmetics": ["int99"]}, "integer format must be int2 to int16"),
-        ({"recipe": "quick"}, "recipe must be one of fast, small"),
+        ({"recipe": "quick"}, "recipe must be one of fast, small, target"),
         ({"colour": 1}, "keys must be"),
     ],
 )

@@ -153,6 +153,9 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit(without, TECHNOLOGY)
     with pytest.raises(UserError, match="folds must be at least 2, not 1"):
         fit(samples, TECHNOLOGY, folds=1)
+    targets = [replace(one, recipe="target", clock_ns=ns) for one in samples[:1] for ns in (1, 2)]
+    with pytest.raises(UserError, match=r"must be of one clock, not of \[1, 2\] ns"):
+        fit([*samples, *targets], TECHNOLOGY)
 
 
 def test_errors_on_fresh_samples_have_signs_and_are_of_the_measured_value() -> None:
