@@ -54,8 +54,15 @@ FEATURES: dict[str, Feature] = {
             + d.psum_words * d.accumulator_bits
         ),
     ),
+    "ifmap_psum_storage_bits": Feature(
+        fields=("ifmap_words", "psum_words"),
+        value=lambda d: d.ifmap_words * d.activation_bits + d.psum_words * d.accumulator_bits,
+    ),
     "storage_words": Feature(
         fields=_WORDS, value=lambda d: d.ifmap_words + d.weight_words + d.psum_words
+    ),
+    "ifmap_psum_storage_words": Feature(
+        fields=("ifmap_words", "psum_words"), value=lambda d: d.ifmap_words + d.psum_words
     ),
     "ifmap_address_bits": Feature(
         fields=("ifmap_words",), value=lambda d: address_bits(d.ifmap_words)
@@ -104,6 +111,10 @@ SETS: tuple[tuple[str, ...], ...] = (
     *((f"{one}_storage_bits",) for one in _PADS),
     *((f"{one}_storage_bits", f"{one}_address_bits") for one in _PADS),
     # Where macros hold the weights.
+    ("ifmap_psum_storage_bits",),
+    ("ifmap_psum_storage_words",),
+    ("ifmap_psum_storage_bits", "ifmap_psum_storage_words"),
+    ("ifmap_psum_storage_bits", "weight_address_bits"),
     ("ifmap_storage_bits", "psum_storage_bits"),
     ("ifmap_storage_bits", "psum_storage_bits", "weight_address_bits"),
     _STORAGE,
@@ -136,7 +147,12 @@ PATHS = (_STORAGE, _ADDRESSES)
 
 #: Sums of other features. A design is inside the range when what they are summed of is: the
 #: corners of a box whose edges were sampled count as inside.
-SUMS = frozenset({"storage_bits", "storage_words", "address_bits"})
+SUMS = frozenset(
+    {
+        *("storage_bits", "storage_words", "address_bits"),
+        *("ifmap_psum_storage_bits", "ifmap_psum_storage_words"),
+    }
+)
 
 #: PE fields do not tell its scratchpads' sizes to the rest of the chip, only their addresses.
 _STORES = frozenset({"pe"})
