@@ -142,6 +142,10 @@ SETS: tuple[tuple[str, ...], ...] = (
     ("bus_bits", "ifmap_depth_bits", "address_bits"),
 )
 
+#: Sets with one of these come in degree 1 only: counts of what is alike add up. Six sizes of a PE
+#: have so few different ones that a curve would fit by chance.
+LINEAR = frozenset({"ifmap_psum_storage_bits", "ifmap_psum_storage_words"})
+
 #: Features with paths of their own: a clock period may be the longest of these, a line in each.
 PATHS = (_STORAGE, _ADDRESSES)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
 
-from models.features import PATHS, Array, candidates
+from models.features import LINEAR, PATHS, Array, candidates
 from models.least_squares import ROUNDING, solve
 from models.longest_path import fit_longest
 from models.polynomial import MAX_DEGREE, Polynomial
@@ -130,7 +130,8 @@ def options(kind: str, known: Mapping[str, Array], count: int) -> list[Candidate
         varying = tuple(name for name in chosen if np.ptp(known[name]) > 0)
         if not varying or any(piece.features == varying for piece in found):
             continue
-        found += [_piece(known, varying, degree) for degree in range(1, MAX_DEGREE + 1)]
+        most = MAX_DEGREE if LINEAR.isdisjoint(varying) else 1
+        found += [_piece(known, varying, degree) for degree in range(1, most + 1)]
     single = [Candidate((piece,)) for piece in found]
     return sorted([*single, *_largest(known, constant)], key=lambda option: option.terms)
 

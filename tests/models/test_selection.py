@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
-from models.features import features
+from models.features import LINEAR, features
 from models.least_squares import solve
 from models.polynomial import Monomials
 from models.selection import Folding, choose_and_fit, group, options, plan
@@ -82,6 +82,14 @@ def test_candidates_leave_points_to_spare() -> None:
     chooser = plan(options("pe", known, 12), rows, folding)
     most = max(one.terms for one in (*chooser.candidates, *chooser.largest))
     assert most <= 2 * folding.points(rows) // 3
+
+
+def test_counts_of_registers_without_macros_are_lines() -> None:
+    found = [one.pieces[0] for one in options("pe", features("pe", table("int8", 40)), 40)]
+    lines = [piece for piece in found if not LINEAR.isdisjoint(piece.features)]
+    assert {name for piece in lines for name in piece.features} > LINEAR
+    assert all(sum(powers) <= 1 for piece in lines for powers in piece.exponents)
+    assert any(sum(powers) == 3 for piece in found for powers in piece.exponents)
 
 
 def test_no_relation_is_answered_by_few_terms() -> None:
