@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from characterize.memory import sram
 from models.build import COMPONENTS, complete
 from models.component import PARTS, ComponentModel, Error
-from models.features import names
+from models.features import LINEAR, names
 from models.glitches import PARTS as GLITCHING
 from models.metrics import PERIOD, SEGMENT, is_path
 from models.polynomial import MAX_DEGREE, Polynomial
@@ -205,18 +205,20 @@ class _Reader:
     def component(self, value: object, kind: str, where: str) -> ComponentModel:
         found = self.mapping(value, where)
         self.keys(found, tuple(ComponentModel.__slots__), where)
-        ranges = self.mapping(found["ranges"], f"{where} ranges")
-        self.keys(ranges, names(kind), f"{where} ranges")
         polynomials = self.mapping(found["polynomials"], f"{where} polynomials")
         self.metrics(polynomials, kind, f"{where} polynomials")
+        fitted = {n: self.pieces(v, n, kind, f"{where} {n}") for n, v in polynomials.items()}
+        ranges = self.mapping(found["ranges"], f"{where} ranges")
+        used = {name for pieces in fitted.values() for one in pieces for name in one.features}
+        # Files from before a model could have the other ones are as good.
+        wanted = tuple(n for n in names(kind) if n not in LINEAR or n in used or n in ranges)
+        self.keys(ranges, wanted, f"{where} ranges")
         errors = self.mapping(found["errors"], f"{where} errors")
         return ComponentModel(
             samples=self.count(found["samples"], f"{where} samples"),
             points=self.count(found["points"], f"{where} points"),
             ranges={n: self.range(v, f"{where} range of {n}") for n, v in ranges.items()},
-            polynomials={
-                n: self.pieces(v, n, kind, f"{where} {n}") for n, v in polynomials.items()
-            },
+            polynomials=fitted,
             errors={n: self.error(v, f"{where} error of {n}") for n, v in errors.items()},
         )
 

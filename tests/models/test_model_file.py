@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from models.features import LINEAR
 from models.fit import Fit
 from models.ppa import PpaModel
 from rtl_gen.errors import UserError
@@ -118,6 +119,25 @@ def test_a_malformed_file_is_refused(
         PpaModel.load(path)
     assert message in str(caught.value)
     assert "bad.json" in str(caught.value) or "int99" in message
+
+
+def test_a_file_from_before_a_feature_is_read_and_one_that_uses_it_is_not(
+    text: str, tmp_path: Path
+) -> None:
+    top = json.loads(text)
+    name = min(LINEAR)
+    for metric, pieces in pe(top)["polynomials"].items():
+        if any(name in one["features"] for one in pieces):
+            constant = {"features": [], "exponents": [[]], "coefficients": [1.0]}
+            pe(top)["polynomials"][metric] = [constant]
+    pe(top)["ranges"].pop(name)
+    path = tmp_path / "before.json"
+    path.write_text(json.dumps(top))
+    assert name not in PpaModel.load(path).contents.components["int8"]["pe.flipflop.fast"].ranges
+    area(top).update(features=[name], exponents=[[0], [1]], coefficients=[1.0, 2.0])
+    path.write_text(json.dumps(top))
+    with pytest.raises(UserError, match=rf"ranges must be .*{name}"):
+        PpaModel.load(path)
 
 
 @pytest.mark.parametrize("content", ["[]", "3", '{"schema": NaN}', "{" * 100_000, "\x00"])
