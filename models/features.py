@@ -151,12 +151,7 @@ PATHS = (_STORAGE, _ADDRESSES)
 
 #: Sums of other features. A design is inside the range when what they are summed of is: the
 #: corners of a box whose edges were sampled count as inside.
-SUMS = frozenset(
-    {
-        *("storage_bits", "storage_words", "address_bits"),
-        *("ifmap_psum_storage_bits", "ifmap_psum_storage_words"),
-    }
-)
+SUMS = frozenset({"storage_bits", "storage_words", "address_bits"}) | LINEAR
 
 #: PE fields do not tell its scratchpads' sizes to the rest of the chip, only their addresses.
 _STORES = frozenset({"pe"})

@@ -124,10 +124,9 @@ def _check(samples: Sequence[Sample], technology: str) -> None:
         raise UserError(f"store must hold samples of one technology, not {found!r}")
     if found != [technology]:
         raise UserError(f"technology must be that of the samples, {found[0]!r}, not {technology!r}")
-    targets = sorted({sample.clock_ns for sample in samples if sample.recipe == TARGET})
-    if len(targets) > 1:
+    if len(clocks := targets_ns(samples)) > 1:
         raise UserError(
-            f"samples of the recipe {TARGET!r} must be of one clock, not of {targets!r} ns: "
+            f"samples of the recipe {TARGET!r} must be of one clock, not of {clocks!r} ns: "
             "each target takes a store and a model of its own"
         )
     for name in sorted({sample.arithmetic for sample in samples}):
@@ -137,6 +136,11 @@ def _check(samples: Sequence[Sample], technology: str) -> None:
                 f"store must hold samples of every component of one build for {name} "
                 f"({', '.join(KINDS)}), it has only {', '.join(sorted(have))}"
             )
+
+
+def targets_ns(samples: Sequence[Sample]) -> list[float]:
+    """The clocks for which PEs were mapped by the recipe `TARGET`."""
+    return sorted({sample.clock_ns for sample in samples if sample.recipe == TARGET})
 
 
 def _of(arithmetic: str, samples: Sequence[Sample]) -> list[Sample]:

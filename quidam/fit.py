@@ -19,7 +19,7 @@ from characterize.sample_table import SHARED, write_table
 from characterize.store import Store, open_store
 from characterize.technology import Technology, find_technology, shipped
 from models.card import headline_columns, headline_rows, write_card
-from models.fit import Fit, fit
+from models.fit import Fit, fit, targets_ns
 from models.glitches import glitch_factors
 from models.model_file import TechnologyData
 from models.validation import write_residuals
@@ -158,6 +158,7 @@ def _manifest(samples: Sequence[Sample], technology: Technology) -> dict[str, An
         "sources": dict(technology.sources),
         "measured": {key: samples[0].manifest.get(key) for key in SHARED},
         "clock_ns": sorted({sample.clock_ns for sample in samples}),
+        "targets_ns": targets_ns(samples),
         "recipes": sorted({str(sample.manifest.get("recipe")) for sample in samples}),
         "core_minutes": round(sum(map(_seconds, samples)) / 60, 1),
     }

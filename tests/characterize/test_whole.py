@@ -148,24 +148,27 @@ def test_the_store_gives_back_what_it_got_and_nothing_damaged(tmp_path: Path) ->
 
 
 @pytest.mark.eda
-@pytest.mark.parametrize("scratchpads", ["flipflop", "macro"])
-def test_a_small_accelerator_from_end_to_end(tmp_path: Path, scratchpads: str) -> None:
+@pytest.mark.parametrize(("scratchpads", "recipe"), [("flipflop", "fast"), ("macro", "target")])
+def test_a_small_accelerator_from_end_to_end(tmp_path: Path, scratchpads: str, recipe: str) -> None:
     """The PEs, idle, take to the last digit what a PE measured alone takes, times their number."""
     technology, liberty = osu018(tmp_path)
     config = replace(CONFIG, scratchpads=scratchpads)
-    found = measure_whole(config, technology=technology, liberty=liberty)
-    assert found.id == whole_id(config, technology, technology.clock_ns, "fast")
+    clock = {"fast": technology.clock_ns, "target": 2.0}[recipe]
+    found = measure_whole(
+        config, technology=technology, liberty=liberty, clock_ns=clock, recipe=recipe
+    )
+    assert found.id == whole_id(config, technology, clock, recipe)
     other = replace(whole_layer(config), out_channels=8)
-    assert found.id != whole_id(config, technology, technology.clock_ns, "fast", other)
+    assert found.id != whole_id(config, technology, clock, recipe, other)
     assert from_json(to_json(found)) == found
-    tasks = {one.component: one for one in components_of(config, technology, 10.0, "fast")}
+    tasks = {one.component: one for one in components_of(config, technology, clock, recipe)}
     alone = measure(
         tasks["pe"], sample_id(tasks["pe"], technology), technology=technology, liberty=liberty
     )
     assert isinstance(alone, Sample), alone
     pes = CONFIG.rows * CONFIG.columns
     assert found.area_um2["pe"] == pytest.approx(pes * sum(alone.area_um2.values()))
-    idle = sum(alone.energy_pj["idle"].values()) / 10.0 + sum(alone.leakage_mw.values())
+    idle = sum(alone.energy_pj["idle"].values()) / clock + sum(alone.leakage_mw.values())
     assert sum(found.idle_mw["pe"].values()) == pytest.approx(pes * idle, rel=1e-3)
     for kind in KINDS:
         assert found.area_um2[kind] > 0

@@ -10,7 +10,7 @@ import pytest
 
 from characterize.sample import Sample
 from models.build import BUILDS
-from models.fit import Fit, fit, fit_component
+from models.fit import Fit, fit, fit_component, targets_ns
 from models.fresh import fresh_errors
 from models.validation import worst
 from rtl_gen.components import KINDS
@@ -153,7 +153,8 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit(without, TECHNOLOGY)
     with pytest.raises(UserError, match="folds must be at least 2, not 1"):
         fit(samples, TECHNOLOGY, folds=1)
-    targets = [replace(one, recipe="target", clock_ns=ns) for one in samples[:1] for ns in (1, 2)]
+    targets = [replace(samples[0], recipe="target", clock_ns=ns) for ns in (1, 2)]
+    assert targets_ns([*samples, *targets]) == [1, 2]
     with pytest.raises(UserError, match=r"must be of one clock, not of \[1, 2\] ns"):
         fit([*samples, *targets], TECHNOLOGY)
 

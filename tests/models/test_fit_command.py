@@ -58,6 +58,7 @@ def test_fit_writes_model_card_and_tables(
     assert model.contents.technology.voltage_v == 1.8
     assert model.contents.technology.memories["scaled"] is True
     assert model.contents.manifest["folds"] == 4
+    assert model.contents.manifest["targets_ns"] == []
     with (output.parent / "osu-samples.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert {row["id"] for row in rows} == {one.id for one in small()}
