@@ -32,6 +32,7 @@ from characterize.netlist import Netlist, read_netlist
 from characterize.power import Circuit
 from characterize.sample import Failure, Sample, Task, failed
 from characterize.stimulus import Stimulus, hardware_for, stimulus_for
+from characterize.synthesis_modules import input_buffer
 from characterize.technology import Technology
 from rtl_gen import provenance
 from rtl_gen.components import MEASURED
@@ -128,6 +129,7 @@ def _measure(
             clock_ns=task.clock_ns,
             cache=cache,
             latch_map=storage_cells.latch_map(technology, library),
+            buffer=input_buffer(technology, library),
         )
         netlist = read_netlist(mapped.json, library)
     with steps.step("timing"):

@@ -34,7 +34,7 @@ TIMEOUT_S = 600.0
 MEMORY = re.compile(r"sram_\d+x\d+")
 
 #: Of all that Yosys and ABC are told: a new one makes new samples.
-RECIPE_VERSION = "4"
+RECIPE_VERSION = "5"
 
 #: The modules together.
 LINK = """\
@@ -86,6 +86,7 @@ def synthesize(
     modules: tuple[Sequence[str], str] | None = None,
     cache: Path | None = None,
     latch_map: str = "",
+    buffer: str = "",
     finish: str = "",
     timeout: float = TIMEOUT_S,
 ) -> Synthesis:
@@ -102,6 +103,7 @@ def synthesize(
     modules : patterns of names of modules to map by another recipe, and which.
     cache : existing folder for mapped modules, shared by runs; None for none.
     latch_map : Yosys' techmap of latches (`storage_cells.latch_map`).
+    buffer : cell behind the inputs of `BUFFERED` (`input_buffer`); "" for none.
     finish : Yosys commands, run on the flat netlist before it is written.
     timeout : seconds; ABC can hang.
 
@@ -122,7 +124,7 @@ def synthesize(
         return other if any(fnmatchcase(module, one) for one in patterns) else recipe
 
     scripts = prepare_folder(
-        technology, liberty, workdir, latch_map, clock_ns or technology.clock_ns
+        technology, liberty, workdir, latch_map, buffer, clock_ns or technology.clock_ns
     )
     reads, missing = map_modules(modules_below(verilog, top), scripts, recipe_of, cache, workdir)
     (workdir / "link.ys").write_text(

@@ -15,9 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from characterize import tools
+from characterize.cells import Library
 from characterize.sample import digest
 from characterize.technology import Technology
 from rtl_gen.errors import UserError
+from rtl_gen.interfaces import INTERFACES
+
+#: Modules that are mapped as one with all below them, since paths go back and forth between those
+#: within a cycle: ABC, which takes every input to be there at the clock's edge, would put the last
+#: of them first (docs/decisions/0022-borders-in-synthesis.md).
+TOGETHER = ("controller",)
+#: Module -> inputs (patterns) that get a buffer each: those that a register drives in many places.
+BUFFERED = {"pe": INTERFACES["pe"].inputs["order"]}
 
 #: What ABC does with each module, by the name of the recipe. Fast: choices, mapping for delay with
 #: area recovery, then buffers and sizes for the real loads. Small: mapping for area, and buffers.
@@ -52,6 +61,7 @@ read_verilog {file}.v
 hierarchy -check -top {module}
 proc
 opt_expr
+flatten
 opt_clean
 wreduce
 peepopt
@@ -64,6 +74,7 @@ setundef -zero
 techmap -map latches.v
 abc {liberties} {dont_use} -constr abc.constr -script {recipe}.script
 setundef -zero
+{buffers}
 opt_clean -purge
 {ties}
 attrmap -remove init -remove src
@@ -82,12 +93,22 @@ SELF = "self_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """One module's text; its head as a black box; the modules that it places."""
+    """One module's text, and those of all that is mapped with it; its head as a black box; the
+    modules that it places."""
 
     text: str
     stub: str
     black_box: bool
     places: tuple[str, ...]
+
+
+def input_buffer(technology: Technology, library: Library) -> str:
+    """What Yosys' `iopadmap` is told of the driving cell, "" where that is no buffer."""
+    cell = library.cell(technology.driving_cell)
+    outputs = [pin for pin in cell.pins.values() if pin.direction == "output"]
+    if len(outputs) != 1 or outputs[0].function is None or outputs[0].function.operator != "pin":
+        return ""
+    return f"-inpad {cell.name} {outputs[0].name}:{outputs[0].function.name}"
 
 
 def modules_below(verilog: str, top: str) -> dict[str, Module]:
@@ -96,32 +117,44 @@ def modules_below(verilog: str, top: str) -> dict[str, Module]:
     if top not in texts:
         raise UserError(f"top must be one of the modules {', '.join(texts) or '(none)'}, not {top}")
     placed = re.compile(rf"^\s*({'|'.join(map(re.escape, texts))})\s+[\\\w]", re.MULTILINE)
+
+    def places(name: str) -> set[str]:
+        return {one[1] for one in placed.finditer(texts[name][0])} - {name}
+
     found: dict[str, Module] = {}
     waiting = [top]
     while waiting:
         name = waiting.pop()
         if name in found:
             continue
-        match = texts[name]
-        places = tuple(sorted({one[1] for one in placed.finditer(match[0])} - {name}))
+        within = [name]
+        if name in TOGETHER:
+            for inner in within:
+                whole = (one for one in sorted(places(inner)) if texts[one]["box"] is None)
+                within += (one for one in whole if one not in within)
+        outside = set().union(*map(places, within)) - set(within)
         found[name] = Module(
-            text=match[0],
-            stub=f"(* blackbox *)\n{match['head']}\nendmodule\n",
-            black_box=match["box"] is not None,
-            places=places,
+            text="\n".join(texts[one][0] for one in within),
+            stub=f"(* blackbox *)\n{texts[name]['head']}\nendmodule\n",
+            black_box=texts[name]["box"] is not None,
+            places=tuple(sorted(outside)),
         )
-        waiting += places
+        waiting += found[name].places
     return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """What all scripts of a run have in common; `abc` is ABC's script by recipe, `identity` is what
-    is not in their text."""
+    """What all scripts of a run have in common.
+
+    `buffer` names the cell of `BUFFERED` to `iopadmap`, `abc` is ABC's script by recipe, `identity`
+    is what is not in their text.
+    """
 
     liberties: str
     dont_use: str
     ties: str
+    buffer: str
     abc: Mapping[str, str]
     identity: Mapping[str, Any]
 
@@ -131,6 +164,7 @@ def prepare_folder(
     liberty: Sequence[Path],
     workdir: Path,
     latch_map: str,
+    buffer: str,
     clock_ns: float,
 ) -> Common:
     """Write what the scripts read, and the first of them."""
@@ -163,6 +197,7 @@ def prepare_folder(
         liberties=" ".join(f"-liberty {name}" for name in names),
         dont_use=" ".join(dont_use),
         ties="\n".join(ties),
+        buffer=buffer,
         abc=abc,
         identity={
             "technology": technology.identity(),
@@ -209,6 +244,7 @@ def map_modules(
             liberties=scripts.liberties,
             dont_use=scripts.dont_use,
             ties=scripts.ties,
+            buffers=_buffers(scripts.buffer, BUFFERED.get(name, ())),
         )
         key = digest(
             {"text": text, "script": script, "abc": scripts.abc[recipe], **scripts.identity}
@@ -225,6 +261,13 @@ def map_modules(
             (workdir / f"{key}.ys").write_text(script.replace("{file}", key), encoding="utf-8")
             missing.append(key)
     return reads, missing
+
+
+def _buffers(cell: str, inputs: Sequence[str]) -> str:
+    """The command that puts a buffer behind inputs of the module that is being mapped."""
+    if not cell or not inputs:
+        return ""
+    return f"iopadmap -bits {cell} {' '.join(f'{SELF}/w:{one}' for one in inputs)}"
 
 
 def keep(netlist: Path, place: Path) -> None:

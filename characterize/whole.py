@@ -33,6 +33,7 @@ from characterize.netlist import Netlist, read_netlist
 from characterize.power import Circuit
 from characterize.sample import RECIPES, digest
 from characterize.stimulus import Stimulus
+from characterize.synthesis_modules import input_buffer
 from characterize.technology import Technology
 from characterize.whole_power import owners_of, power_by_kind
 from characterize.whole_rtl import LANES, black_boxes, whole_layer, whole_stimulus
@@ -190,6 +191,7 @@ def _synthesize(
         cache=cache,
         modules=(PE_MODULES, recipe) if recipe != RECIPES[0] else None,
         latch_map=storage_cells.latch_map(technology, library),
+        buffer=input_buffer(technology, library),
         finish=_PORTS.format(top=TOP),
         timeout=TIMEOUT_S,
     )

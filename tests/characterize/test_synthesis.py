@@ -19,6 +19,7 @@ from characterize.liberty import read_library
 from characterize.netlist import ONE, ZERO, Netlist, read_netlist
 from characterize.power import net_slews
 from characterize.synthesis import Synthesis, _for_opensta, synthesize
+from characterize.synthesis_modules import input_buffer, modules_below
 from characterize.timing import analyze
 from rtl_gen.errors import ToolError, UserError
 from rtl_gen.hardware.scratchpad import Scratchpad
@@ -157,6 +158,76 @@ def test_modules_from_a_cache_are_those_that_would_be_made(tmp_path: Path) -> No
     assert made[0].json.read_bytes() == made[2].json.read_bytes()
     assert made[0].modules == made[2].modules
     assert made[0].modules["first"] == made[0].modules["second"] > 0
+
+
+TURNS = """
+(* blackbox *) module sram_8x4(input clk, input d, output q);
+endmodule
+module turn(input a, output y);
+  assign y = ~a;
+endmodule
+module part(input clk, input a, output y);
+  wire q;
+  sram_8x4 memory(.clk(clk), .d(a), .q(q));
+  turn turned(.a(q), .y(y));
+endmodule
+module controller(input clk, input a, output y);
+  wire b;
+  part first(.clk(clk), .a(a), .y(b));
+  turn second(.a(b), .y(y));
+endmodule
+module top(input clk, input a, output y, output z);
+  controller run(.clk(clk), .a(a), .y(y));
+  turn third(.a(a), .y(z));
+endmodule
+"""
+
+
+@pytest.mark.eda
+def test_a_controller_is_mapped_as_one(tmp_path: Path) -> None:
+    technology, liberty = osu018(tmp_path)
+    found = modules_below(TURNS, "top")
+    assert set(found) == {"top", "controller", "turn", "sram_8x4"}
+    assert found["controller"].places == ("sram_8x4",)
+    mapped = synthesize(TURNS, "top", technology=technology, liberty=liberty, workdir=tmp_path)
+    # The two inverters in its parts cancel out; the third is not in it.
+    assert mapped.cells == 1
+    assert mapped.modules["controller"] == 0 < mapped.modules["turn"]
+
+
+@pytest.mark.eda
+@pytest.mark.parametrize("driving_cell", ["BUFX2", "INVX1"])
+def test_what_one_register_drives_in_all_pes_of_a_row_is_buffered(
+    tmp_path: Path, driving_cell: str
+) -> None:
+    technology, liberty = osu018(tmp_path)
+    technology = replace(technology, driving_cell=driving_cell)
+    library = read_library(*liberty)
+    verilog = (
+        "module pe(input mac, input psum_address, input psum_in, output [3:0] y);\n"
+        "  assign y = ~{mac & psum_in, mac | psum_in, mac, psum_address ^ psum_in};\nendmodule\n"
+    )
+    found = synthesize(
+        verilog,
+        "pe",
+        technology=technology,
+        liberty=liberty,
+        workdir=tmp_path,
+        buffer=input_buffer(technology, library),
+    )
+    netlist = read_netlist(found.json, library)
+    readers: dict[str, set[str]] = {}
+    for name, port in netlist.ports.items():
+        for bit, net in enumerate(port.nets):
+            ends = [
+                (i.type, pin) for i in netlist.instances for pin, at in i.pins.items() if at == net
+            ]
+            readers[f"{name}{bit}"] = {cell for cell, pin in ends if pin in "ABCD"}
+    if driving_cell == "BUFX2":
+        assert readers["mac0"] == readers["psum_address0"] == {"BUFX2"}
+    else:
+        assert "BUFX2" not in readers["mac0"] | readers["psum_address0"]
+    assert "BUFX2" not in readers["psum_in0"] != set()
 
 
 @pytest.mark.eda
