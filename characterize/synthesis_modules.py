@@ -23,7 +23,7 @@ from rtl_gen.interfaces import INTERFACES
 
 #: Modules that are mapped as one with all below them, since paths go back and forth between those
 #: within a cycle: ABC, which takes every input to be there at the clock's edge, would put the last
-#: of them first (docs/decisions/0022-borders-in-synthesis.md).
+#: of them first (docs/decisions/0022-what-sets-the-clock.md).
 TOGETHER = ("controller",)
 #: Module -> inputs (patterns) that get a buffer each: those that a register drives in many places.
 BUFFERED = {"pe": INTERFACES["pe"].inputs["order"]}

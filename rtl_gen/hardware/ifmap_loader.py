@@ -103,8 +103,10 @@ class IfmapLoader(wiring.Component):
         newest = Signal(address_bits(self.config.ifmap_words))  # where the column's words begin
         active, moved, column_done, last = flags("active", "moved", "column_done", "last_column")
         nest = ((group, layer.ifmap_groups), (channel, layer.set_channels), (target, layer.sets))
-        self._locate(m, self.window & (delivered == 0) & (beat == 0))
-        self._fetch(m, active, beat)
+        fresh = Signal()  # the first beat of the pass `upcoming`
+        m.d.comb += fresh.eq(self.window & (delivered == 0) & (beat == 0))
+        self._locate(m, fresh)
+        self._fetch(m, active, beat, fresh)
         m.d.comb += [
             active.eq((delivered != self.columns) & ((delivered < self.ahead) | self.release)),
             moved.eq(active & (~self.beats.ready | self.beats.valid)),
@@ -167,16 +169,28 @@ class IfmapLoader(wiring.Component):
                 last_channels.eq(self.last_channels),
             ]
 
-    def _fetch(self, m: Module, active: Signal, beat: Signal) -> None:
-        """This cycle's beat: from the stream, from the buffer, or made here."""
+    def _fetch(self, m: Module, active: Signal, beat: Signal, fresh: Signal) -> None:
+        """This cycle's beat: from the stream, from the buffer, or made here.
+
+        Compared is what registers hold, both of what is kept and of what is upcoming, and chosen
+        is what came of it: the longest path goes through here.
+        """
         layer, bits = self.layer, self.config.activation_bits
         present, inside, room = flags("present", "inside", "room")
         self.real, from_stream = flags("real_beat", "from_stream")
         count = int(lanes(self.config.bus_bits, bits))
         m.d.comb += [
-            present.eq(beat < Mux(self.last_channels, layer.last_pass_beats, layer.pass_beats)),
-            inside.eq(self.position_now < layer.map_width),
-            room.eq(self.pointer_now < self.depth),
+            present.eq(
+                Mux(self.last_channels, beat < layer.last_pass_beats, beat < layer.pass_beats)
+            ),
+            inside.eq(
+                Mux(
+                    fresh,
+                    self.upcoming.position < layer.map_width,
+                    self.position < layer.map_width,
+                )
+            ),
+            room.eq((fresh & self.upcoming.first) | (self.pointer < self.depth)),
             self.real.eq(present & inside),
             from_stream.eq(self.real & (self.first_group | ~room)),
             self.beats.ready.eq(active & from_stream),

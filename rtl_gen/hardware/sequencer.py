@@ -94,18 +94,21 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layer = self.layer
-        self.column = Counter("column", FIELDS["out_width"][0])
+        self.column = Signal(FIELDS["out_width"][0], name="column_index")
         self.filter = Counter("filter", FIELDS["filters"][0])
         self.filling, self.running = flags("filling", "running")
         self.computed = Signal(init=1)  # the slot's multiply-accumulates have been issued
         self.drained_fresh, self.draining = flags("drained_fresh", "draining")
+        # Of the column. A register: most of what decides when a slot ends follows from it.
         self.last_slot = Signal()
         self._passes(m)
         self._jobs(m)
         self._words_in_use(m)
         with m.If(self.new_slot):
             m.d.sync += self.computed.eq(0)
-        m.d.comb += [self.busy.eq(1), self.last_slot.eq(self.column.last(layer.out_width))]
+        m.d.comb += self.busy.eq(1)
+        with m.If(self.begin):
+            m.d.sync += self.last_slot.eq(layer.out_width == 1)
         with m.FSM(name="phase"):
             with m.State("IDLE"):
                 m.d.comb += [self.busy.eq(0), self.begin.eq(self.start)]
@@ -255,8 +258,15 @@ class Sequencer(wiring.Component):
                 self.new_slot.eq(~self.last_slot | self.more),
                 self.new_pass.eq(self.last_slot & self.more),
             ]
-            m.d.sync += [age.eq(0), self.draining.eq(1), self.drained_fresh.eq(self.first_pass)]
-            self.column.step(m, layer.out_width)
+            m.d.sync += [
+                age.eq(0),
+                self.draining.eq(1),
+                self.drained_fresh.eq(self.first_pass),
+                self.column.eq(Mux(self.last_slot, 0, self.column + 1)),
+                self.last_slot.eq(
+                    Mux(self.last_slot, layer.out_width == 1, self.column + 2 == layer.out_width)
+                ),
+            ]
         return end
 
     def _multiply(self, m: Module) -> Any:
