@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -44,12 +45,14 @@ class Stop:
     ----------
     area_percent, energy_percent, period_percent : the bar of each mean cross-validated error.
     improvement_percent : a batch must lower the error by as much for another one to follow.
+    minutes : of the sweep, in which a sample beyond a group's first ones must be expected to end.
     """
 
     area_percent: float = 2.0
     energy_percent: float = 5.0
     period_percent: float = 5.0
     improvement_percent: float = 10.0
+    minutes: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,13 +26,27 @@ class Budget:
     ----------
     minutes : None for all the time there is.
     samples : to tell from how long others will take.
+    more : the same for the rounds after the first (`Stop.minutes`).
     """
 
-    def __init__(self, minutes: float | None, samples: Iterable[Sample] = ()) -> None:
-        self.limited = minutes is not None
-        self._end = time.monotonic() + 60 * (minutes or 0.0)
+    def __init__(
+        self, minutes: float | None, samples: Iterable[Sample] = (), *, more: float = math.inf
+    ) -> None:
+        start = time.monotonic()
+        self._first = math.inf if minutes is None else start + 60 * minutes
+        self._more = min(self._first, start + 60 * more)
+        self._end = self._first
         self._expected = ExpectedTime(samples)
         self.refused: list[Task] = []
+
+    def begin(self, number: int) -> None:
+        """A round begins, the first being 1."""
+        self._end = self._first if number == 1 else self._more
+
+    @property
+    def limited(self) -> bool:
+        """Whether this round may be cut short."""
+        return self._end < math.inf
 
     def admit(self, task: Task) -> bool:
         """Whether to begin it now."""
@@ -42,7 +57,7 @@ class Budget:
 
     def watch(self, result: Sample | Failure) -> None:
         """Learn from a result."""
-        if self.limited and isinstance(result, Sample):
+        if self._more < math.inf and isinstance(result, Sample):
             self._expected.learn(result)
 
 
@@ -54,6 +69,7 @@ def adapt(courses: Sequence[Course], plan: Plan, bench: Workbench, budget: Budge
     number = 0
     while going := [i for i, course in enumerate(courses) if not course.stopped]:
         number += 1
+        budget.begin(number)
         batch = _batch(courses, going, breadth=budget.limited)
         tasks = [task for _, task in batch]
         outcome, found = bench.sweep(tasks, admit=budget.admit, watch=budget.watch)

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     for warning in (*technology.warnings(), *damage(store), *left_out(plan, technology)):
         print(f"quidam: warning: {warning}", file=sys.stderr)
     start = time.monotonic()
-    budget = Budget(args.budget, store.samples() if args.budget else ())
+    budget = Budget(args.budget, store.samples(), more=plan.stop.minutes)
     courses = [Course(group=group) for group in plan.groups(technology)]
     with workbench(technology, store, workers, retry=args.retry, scheduler=args.scheduler) as bench:
         outcome = adapt(courses, plan, bench, budget)

@@ -74,7 +74,7 @@ def run(
     store = Store(folder / "store")
     store.path.mkdir(exist_ok=True)
     courses = [Course(group=group) for group in plan.groups(TECHNOLOGY)]
-    budget = Budget(minutes, store.samples())
+    budget = Budget(minutes, store.samples(), more=plan.stop.minutes)
     adapt(courses, plan, bench(store, law), budget)
     return {f"{c.group.tasks[0].arithmetic} {c.group.tasks[0].component}": c for c in courses}
 
@@ -183,6 +183,24 @@ def test_within_a_budget_no_sample_begins_that_would_not_end(
     unbound = run(tmp_path, partial(measured, noise=NOISY))
     assert len(Store(tmp_path / "store").samples()) > done
     assert BUDGET not in {course.stopped for course in unbound.values()}
+
+
+def test_minutes_of_a_plan_leave_the_first_round_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    first = run(tmp_path, partial(timed, clock), plan=replace(PLAN, stop=Stop(minutes=0.5)))
+    assert clock.now > 30
+    assert sorted(course.rounds[0].samples for course in first.values()) == [2, 2, 6, 6]
+    assert first["lightpe1 pe"].stopped == BUDGET
+    assert first["lightpe1 pe"].rounds[-1].samples == 6
+    # The clock begins anew with the next sweep: now there is time for another round, and no more.
+    done = clock.now
+    plan = replace(PLAN, stop=Stop(minutes=2))
+    second = run(tmp_path, partial(timed, clock), plan=plan)
+    assert second["lightpe1 pe"].rounds[-1].samples > 6
+    assert clock.now - done < 2 * 60 + 100
 
 
 def test_after_a_budget_the_decisions_are_those_without_one(
