@@ -9,8 +9,9 @@ A clock period may also be the largest of several lines, one a scratchpad (`mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -19,10 +20,13 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
 
 from models.features import LINEAR, PATHS, Array, candidates
-from models.least_squares import ROUNDING, solve
+from models.least_squares import ROUNDING, solve, solve_each
 from models.longest_path import fit_longest
 from models.polynomial import MAX_DEGREE, Polynomial
 from models.validation import magnitude
+
+#: Errors that differ relatively by less are equal.
+ALIKE = 1e-6
 
 Indices = npt.NDArray[np.intp]
 
@@ -94,7 +98,7 @@ class Folding:
         return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What can be tried on some of the samples, and how to compare it.
 
@@ -112,6 +116,17 @@ class Plan:
     largest: Sequence[Candidate]
     splits: Sequence[tuple[Indices, Indices]]
     groups: Indices
+
+    @cached_property
+    def stacks(self) -> list[tuple[Indices, Indices]]:
+        """The splits, those of equal numbers of samples stacked: (splits, samples) each."""
+        sizes: dict[tuple[int, int], list[tuple[Indices, Indices]]] = {}
+        for train, test in self.splits:
+            sizes.setdefault((len(train), len(test)), []).append((train, test))
+        return [
+            (np.stack([train for train, _ in some]), np.stack([test for _, test in some]))
+            for some in sizes.values()
+        ]
 
 
 def group(known: Mapping[str, Array], count: int) -> Indices:
@@ -223,21 +238,37 @@ def _choose(plan: Plan, tried: Sequence[Candidate], values: Array, weights: Arra
     most = max(means[best] + spreads[best], ROUNDING)
     within = [i for i, mean in enumerate(means) if mean <= most]
     terms = [tried[i].terms for i in within]
-    # Of those with the fewest terms the best: no order of equals decides.
+    # Of those with the fewest terms the best; where sizes vary together, several say the same, and
+    # rounding must not decide.
     simplest = [i for i, count in zip(within, terms, strict=True) if count == min(terms)]
-    return min(simplest, key=lambda i: float(means[i]))
+    least = min(float(means[i]) for i in simplest)
+    return next(i for i in simplest if means[i] <= (1 + ALIKE) * least)
 
 
 def _point_errors(candidate: Candidate, plan: Plan, values: Array, weights: Array) -> Array:
     """Mean absolute held-out error of every point: repetitions of one are not independent."""
     total = np.zeros(int(plan.groups.max()) + 1)
     seen = np.zeros_like(total)
-    for train, test in plan.splits:
-        coefficients = _fit(candidate, train, values, weights)
-        error = np.abs(_predict(candidate, coefficients, test) - values[test]) * weights[test]
+    for test, predicted in _held_out(candidate, plan, values, weights):
+        error = np.abs(predicted - values[test]) * weights[test]
         np.add.at(total, plan.groups[test], error)
         np.add.at(seen, plan.groups[test], 1)
     return np.asarray(total[seen > 0] / seen[seen > 0])
+
+
+def _held_out(
+    candidate: Candidate, plan: Plan, values: Array, weights: Array
+) -> Iterator[tuple[Indices, Array]]:
+    """Samples held out, and what is predicted of them by those that are not."""
+    if len(candidate.pieces) > 1:
+        for train, test in plan.splits:
+            yield test, _predict(candidate, _fit(candidate, train, values, weights), test)
+        return
+    matrix = candidate.pieces[0].matrix
+    for trains, tests in plan.stacks:
+        coefficients = solve_each(matrix[trains], values[trains], weights[trains])
+        predicted = (matrix[tests] @ coefficients[..., None])[..., 0]
+        yield tests, np.maximum(predicted, 0.0)
 
 
 def _fit(candidate: Candidate, rows: Indices, values: Array, weights: Array) -> list[Array]:

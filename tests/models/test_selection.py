@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 from models.features import LINEAR, features
-from models.least_squares import solve
+from models.least_squares import solve, solve_each
 from models.polynomial import Monomials
 from models.selection import Folding, choose_and_fit, group, options, plan
 from tests.models.synthetic import table
@@ -23,6 +23,40 @@ def test_solver_equals_scikit_learn() -> None:
     values = random.uniform(1, 100, size=30)
     oracle = LinearRegression(fit_intercept=False).fit(matrix, values, sample_weight=values**-2)
     assert np.allclose(solve(matrix, values, 1 / values), oracle.coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("sets, samples, terms", [(5, 6, 3), (3, 2, 2), (2, 2, 3)])
+def test_many_sets_are_solved_as_one_by_one(sets: int, samples: int, terms: int) -> None:
+    random = np.random.default_rng(1)
+    matrices = random.normal(size=(sets, samples, terms))
+    values = random.uniform(1, 100, size=(sets, samples))
+    weights = random.uniform(0.1, 10, size=(sets, samples))
+    if sets == 5:
+        matrices[1, :, 2] = matrices[1, :, 0]  # one that is not determined
+    one_by_one = [solve(*one) for one in zip(matrices, values, weights, strict=True)]
+    for chosen in (slice(None), slice(-1, None)):
+        found = solve_each(matrices[chosen], values[chosen], weights[chosen])
+        assert np.allclose(found, one_by_one[chosen], rtol=1e-9)
+
+
+def test_rounding_does_not_choose() -> None:
+    """Words of two scratchpads that vary together: either says it all, the first one is taken."""
+    words = np.array([4.0, 8.0, 12.0, 16.0, 20.0, 24.0])
+    chosen = set()
+    for scale in (1.0, 3.0, 7.0, 0.1):
+        known = {"ifmap_storage_bits": words * scale, "psum_storage_bits": words / scale}
+        found = options("pe", features("pe", table("int8", 6, seed=0)) | known, 6)
+        pairs = [
+            one
+            for one in found
+            if one.pieces[0].features in (("ifmap_storage_bits",), ("psum_storage_bits",))
+            and one.terms == 2
+        ]
+        assert len(pairs) <= 2
+        choice = Folding(groups=np.arange(6), folds=7, repeats=1, seed=0)
+        polynomials, _ = choose_and_fit(plan(pairs, np.arange(6), choice), words**0.8)
+        chosen.add((polynomials[0].features, pairs[0].pieces[0].features))
+    assert all(features == first for features, first in chosen)
 
 
 @given(
