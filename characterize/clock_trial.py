@@ -42,6 +42,8 @@ def tried_clock(technology: Technology) -> Clock:
 
     Raises
     ------
+    UserError
+        When a Liberty file has a pin that is not named by a plain name.
     ToolError
         When the PE can't be measured; says at which step and why.
     """
@@ -52,6 +54,8 @@ def tried_clock(technology: Technology) -> Clock:
         technology=technology.name,
         clock_ns=technology.clock_ns,
     )
+    for file in technology.liberty:
+        file.check_names()
     with tempfile.TemporaryDirectory(prefix="quidam-") as folder:
         liberty = prepare(technology, Path(folder))
         result = measure(task, "trial", technology=technology, liberty=liberty)

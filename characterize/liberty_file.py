@@ -16,6 +16,10 @@ from rtl_gen.errors import UserError
 #: Variables that name folders of libraries.
 ROOTS = ("PDK_ROOT", "FLOW_HOME", "QUIDAM_LIBERTY")
 
+_PIN = re.compile(rb"\b(?:pin|bus|bundle)\s*\(([^)]*)\)")
+_QUOTED = re.compile(rb'"[\w\[\]:.]*"')
+_BARE = re.compile(rb"[\w\[\]:.,\s\\]*")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibertyFile:
@@ -29,11 +33,39 @@ class LibertyFile:
         state = self.path.stat()
         return _sha256(self.path, state.st_mtime_ns, state.st_size)
 
+    def check_names(self) -> None:
+        """Refuse names of pins that would be more than a name in a script or in Verilog.
+
+        Raises
+        ------
+        UserError
+            Names the file and what stands for a pin.
+        """
+        state = self.path.stat()
+        if odd := _odd_name(self.path, state.st_mtime_ns, state.st_size):
+            raise UserError(
+                f"names of pins must be letters, digits and _, perhaps with an index, not {odd!r} "
+                f"({self.path})"
+            )
+
 
 @functools.lru_cache(maxsize=64)
 def _sha256(path: Path, _mtime_ns: int, _size: int) -> str:
     # Every sample of a sweep asks, and large libraries take a while to unpack.
     return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _odd_name(path: Path, _mtime_ns: int, _size: int) -> str:
+    """The arguments of the first pin that are no plain names; "" if all are."""
+    try:
+        text = read_bytes(path)
+    except UserError:
+        return ""  # damaged: whoever reads it says so
+    for match in _PIN.finditer(text):
+        if not _BARE.fullmatch(_QUOTED.sub(b"", match[1])):
+            return match[1].decode(errors="replace")
+    return ""
 
 
 def locate(candidates: Sequence[str], folder: Path, expected_sha256: str = "") -> Path:

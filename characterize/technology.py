@@ -126,7 +126,7 @@ def load_technology(name_or_file: str | Path) -> Technology:
     Raises
     ------
     UserError
-        When there is none of that name, or the file breaks a rule.
+        When there is none of that name, or the file or a pin's name breaks a rule.
     ToolError
         When a Liberty file that can be installed is not there; says how to install it.
     """
@@ -139,6 +139,7 @@ def load_technology(name_or_file: str | Path) -> Technology:
             if technology.install:
                 raise ToolError(f"{message}: {technology.install}")
             raise UserError(f"{message} ({name_or_file})")
+        file.check_names()
     return technology
 
 

@@ -248,6 +248,21 @@ def test_a_compressed_copy_is_the_same_library(tmp_path: Path) -> None:
         technology.identity()
 
 
+@pytest.mark.parametrize("name", ['"Y; !touch x"', '"Y\\nshell"', '"Y) ; #"', "Y $x", '"Y'])
+def test_names_of_pins_are_names(tmp_path: Path, name: str) -> None:
+    """They go into scripts of Yosys, and into Verilog."""
+    small(tmp_path)
+    path = tmp_path / "small.yaml"
+    assert load_technology(path)
+    text = LIBERTY.replace("pin (Y)", f"pin ({name})")
+    assert text != LIBERTY
+    (tmp_path / "small.lib").write_text(text)
+    with pytest.raises(UserError, match="names of pins must be letters, digits and _"):
+        load_technology(path)
+    (tmp_path / "small.lib").write_text(LIBERTY.replace("pin (Y)", 'pin ("Y[1]")'))
+    assert load_technology(path)
+
+
 def test_another_liberty_file_is_another_technology_and_a_warning(tmp_path: Path) -> None:
     digest = hashlib.sha256(LIBERTY.encode()).hexdigest()
     technology = small(tmp_path, liberty=[{"file": "small.lib", "sha256": digest}])

@@ -25,7 +25,7 @@ def test_solver_equals_scikit_learn() -> None:
     assert np.allclose(solve(matrix, values, 1 / values), oracle.coef_, rtol=1e-9)
 
 
-@pytest.mark.parametrize("sets, samples, terms", [(5, 6, 3), (3, 2, 2), (2, 2, 3)])
+@pytest.mark.parametrize(("sets", "samples", "terms"), [(5, 6, 3), (3, 2, 2), (2, 2, 3)])
 def test_many_sets_are_solved_as_one_by_one(sets: int, samples: int, terms: int) -> None:
     random = np.random.default_rng(1)
     matrices = random.normal(size=(sets, samples, terms))
