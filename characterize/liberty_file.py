@@ -16,7 +16,10 @@ from rtl_gen.errors import UserError
 #: Variables that name folders of libraries.
 ROOTS = ("PDK_ROOT", "FLOW_HOME", "QUIDAM_LIBERTY")
 
-_PIN = re.compile(rb"\b(?:pin|bus|bundle)\s*\(([^)]*)\)")
+#: A pin's arguments, past strings and comments, which may look like one.
+_PIN = re.compile(
+    rb'"(?:[^"\\]|\\.)*"|/\*.*?\*/|//[^\n]*|\b(?:pin|bus|bundle)\s*\(([^)]*)\)', re.DOTALL
+)
 _QUOTED = re.compile(rb'"[\w\[\]:.]*"')
 _BARE = re.compile(rb"[\w\[\]:.,\s\\]*")
 
@@ -63,7 +66,7 @@ def _odd_name(path: Path, _mtime_ns: int, _size: int) -> str:
     except UserError:
         return ""  # damaged: whoever reads it says so
     for match in _PIN.finditer(text):
-        if not _BARE.fullmatch(_QUOTED.sub(b"", match[1])):
+        if match[1] is not None and not _BARE.fullmatch(_QUOTED.sub(b"", match[1])):
             return match[1].decode(errors="replace")
     return ""
 

@@ -259,7 +259,9 @@ def test_names_of_pins_are_names(tmp_path: Path, name: str) -> None:
     (tmp_path / "small.lib").write_text(text)
     with pytest.raises(UserError, match="names of pins must be letters, digits and _"):
         load_technology(path)
-    (tmp_path / "small.lib").write_text(LIBERTY.replace("pin (Y)", 'pin ("Y[1]")'))
+    (tmp_path / "small.lib").write_text(
+        "/* pin (Y; Z) */" + LIBERTY.replace("pin (Y)", 'pin ("Y[1]")')
+    )
     assert load_technology(path)
 
 
