@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +105,12 @@ class Case:
     settled: Words
 
 
+@pytest.fixture(scope="module")
+def macs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Case]:
+    """Gives a technology's case, made once for all tests."""
+    return cache(lambda name: mac(name, tmp_path_factory.mktemp(name)))
+
+
 def mac(name: str, folder: Path) -> Case:
     """Synthesized, and simulated here with zero delay; settled values are (cycles, nets)."""
     tech = technology(name)
@@ -139,9 +147,9 @@ def mac(name: str, folder: Path) -> Case:
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_settled_values_and_toggles(name: str, tmp_path: Path) -> None:
+def test_settled_values_and_toggles(name: str, macs: Callable[[str], Case], tmp_path: Path) -> None:
     """Every output of every cell, in every cycle: what Icarus sees is what is counted here."""
-    case = mac(name, tmp_path)
+    case = macs(name)
     pins = output_pins(case.netlist, case.library)
     args = (case.netlist, case.verilog, case.liberty, case.inputs, pins)
     theirs = settled_values(tmp_path, *args)
@@ -185,9 +193,9 @@ def one_delay(delays: Delays) -> tuple[Delays, dict[tuple[str, str], tuple[int, 
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_glitches(name: str, tmp_path: Path) -> None:
+def test_glitches(name: str, macs: Callable[[str], Case], tmp_path: Path) -> None:
     """With one delay an output, every output toggles as often under Icarus, pulse by pulse."""
-    case = mac(name, tmp_path)
+    case = macs(name)
     pins = output_pins(case.netlist, case.library)
     place = (case.verilog, "mac", case.liberty, case.technology)
     delays, in_fs = one_delay(read_delays(*place, workdir=tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from rtl_gen.mapper import check
 from rtl_gen.verilog import accelerator_verilog
 from tests.characterize import mini
 from tests.characterize.osu018 import osu018
+from tests.native import share_models
 
 CONFIG = AcceleratorConfig.from_mapping(
     {
@@ -36,6 +38,13 @@ CONFIG = AcceleratorConfig.from_mapping(
         **{"ifmap_words": 4, "weight_words": 16, "psum_words": 4},
     }
 )
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where measurements find the modules mapped, and the models compiled, by those before."""
+    for _ in share_models(tmp_path_factory):
+        yield tmp_path_factory.mktemp("scratch")
 
 
 @pytest.mark.parametrize(
@@ -148,14 +157,24 @@ def test_the_store_gives_back_what_it_got_and_nothing_damaged(tmp_path: Path) ->
 
 
 @pytest.mark.eda
-@pytest.mark.parametrize(("scratchpads", "recipe"), [("flipflop", "fast"), ("macro", "target")])
-def test_a_small_accelerator_from_end_to_end(tmp_path: Path, scratchpads: str, recipe: str) -> None:
+@pytest.mark.parametrize(
+    ("scratchpads", "recipe"),
+    [pytest.param("flipflop", "fast", marks=pytest.mark.regress), ("macro", "target")],
+)
+def test_a_small_accelerator_from_end_to_end(
+    tmp_path: Path, scratch: Path, scratchpads: str, recipe: str
+) -> None:
     """The PEs, idle, take to the last digit what a PE measured alone takes, times their number."""
     technology, liberty = osu018(tmp_path)
     config = replace(CONFIG, scratchpads=scratchpads)
     clock = {"fast": technology.clock_ns, "target": 2.0}[recipe]
     found = measure_whole(
-        config, technology=technology, liberty=liberty, clock_ns=clock, recipe=recipe
+        config,
+        technology=technology,
+        liberty=liberty,
+        clock_ns=clock,
+        recipe=recipe,
+        scratch=scratch,
     )
     assert found.id == whole_id(config, technology, clock, recipe)
     other = replace(whole_layer(config), out_channels=8)
@@ -178,7 +197,7 @@ def test_a_small_accelerator_from_end_to_end(tmp_path: Path, scratchpads: str, r
 
 @pytest.mark.eda
 def test_a_netlist_that_differs_from_the_rtl_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One bit that a memory is given, in one cycle and one lane, is enough."""
     technology, liberty = osu018(tmp_path)
@@ -199,5 +218,13 @@ def test_a_netlist_that_differs_from_the_rtl_is_refused(
 
     monkeypatch.setattr(whole, "whole_stimulus", wrong)
     message = r"differ first in core\.psum_sram_odd_1\.write_data\[2\] at cycle 400"
+    config = replace(CONFIG, scratchpads="macro")
     with pytest.raises(UserError, match=message):
-        measure_whole(CONFIG, technology=technology, liberty=liberty)
+        measure_whole(
+            config,
+            technology=technology,
+            liberty=liberty,
+            clock_ns=2.0,
+            recipe="target",
+            scratch=scratch,
+        )

@@ -26,8 +26,7 @@ ROOT = Path(__file__).parents[2]
 PLAN = {
     "arithmetics": ["int8"],
     "components": {
-        "node": [{"bus_bits": [32, 64]}],
-        "collector": [{"columns": 4, "bus_bits": 32, "buffer_kib": 16}],
+        "node": [{"bus_bits": [32, 64, 128]}],
         "bank": [{}],
     },
 }

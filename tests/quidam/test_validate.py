@@ -27,18 +27,25 @@ def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.eda
+@pytest.mark.parametrize(
+    "options", [["--fitted-only"], pytest.param([], marks=pytest.mark.regress)]
+)
 def test_one_accelerator_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The second run finds all in the store, whose path is relative, and says the same."""
     monkeypatch.chdir(tmp_path)
     plan = tmp_path / "plan.yaml"
     plan.write_text(
-        "arithmetics: [int2]\nsize: 3\nbus_bits: 64\nmemories:\n"
+        "arithmetics: [int4]\nsize: 3\nbus_bits: 64\nmemories:\n"
         "  - {ifmap_words: 4, weight_words: 16, psum_words: 4, buffer_kib: 4,"
         " scratchpads: gated}\n"
     )
     call = ["validate", "--tech", "osu018", "--plan", "plan.yaml", "--store", "here", "--json"]
+    call += options
     texts = []
     for said in ("0 of 1 accelerators in the store", "1 of 1 accelerators in the store"):
         assert main(call) == 0

@@ -48,8 +48,8 @@ WIDE = {
     or (not lane.adder and 16 < lane.pair_bits + lane.arith.accumulator_bits <= 24)
 }
 
-#: Every pair of 8-bit operands meets an addend of each kind twice.
-SEEDED_TURNS, SEEDED_PAIRS = 2 * KINDS, 1 << 16
+#: Every pair of 8-bit operands meets an addend of each kind.
+SEEDED_TURNS, SEEDED_PAIRS = KINDS, 1 << 16
 #: As many as a 16-bit and an 8-bit operand have pairs.
 REGRESS_TURNS, REGRESS_PAIRS = 64, 1 << 18
 
