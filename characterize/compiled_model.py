@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from characterize import tools
 from rtl_gen.errors import ToolError
+
+_A_DAY = 24 * 60 * 60
 
 
 def cache_folder() -> Path:
@@ -71,6 +75,10 @@ def compiled_model(
 
 def _verilate(top: str, work: Path, log: Path, options: Sequence[str], optimize: str) -> None:
     verilator = tools.verilator()
+    words = ("run time", verilator.version, optimize, *options)
+    run_time = cache_folder() / hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
+    (work / "obj_dir").mkdir()
+    copy_run_time(run_time, work / "obj_dir")
     sources = sorted(path.name for path in work.iterdir() if path.suffix in (".v", ".cpp"))
     tools.run(
         [
@@ -91,3 +99,19 @@ def _verilate(top: str, work: Path, log: Path, options: Sequence[str], optimize:
         env=verilator.env,
     )
     log.unlink()
+    if not run_time.exists():
+        kept = Path(tempfile.mkdtemp(prefix="building-", dir=cache_folder()))
+        copy_run_time(work / "obj_dir", kept)
+        with contextlib.suppress(OSError):  # another process has kept the same meanwhile
+            kept.rename(run_time)
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+def copy_run_time(source: Path, target: Path) -> None:
+    """Copy what is compiled of Verilator itself, the same for all designs: a third of the work."""
+    for compiled in source.glob("verilated*.o"):
+        if not (target / compiled.name).exists():
+            shutil.copy(compiled, target)
+            # They must be newer than the makefile, which is yet to be written.
+            tomorrow = time.time() + _A_DAY
+            os.utime(target / compiled.name, (tomorrow, tomorrow))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,8 @@ from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Runner, get_runner
 
+from characterize.compiled_model import copy_run_time
+
 _TAIL = 25
 #: Where the wheel's makefile is wrong: its precompiled header is not there when big builds include
 #: it, and its `python` does not exist on Debian outside an active environment.
@@ -24,7 +24,6 @@ _TAIL = 25
 _MAKE = f"-- CFG_CXXFLAGS_PCH_I=-include OPT_SLOW=-O0 VM_PARALLEL_BUILDS=0 PYTHON3={sys.executable}"
 #: Verilator's own run time is the same in every build and takes most of it: compiled once here.
 _RUN_TIME = TemporaryDirectory(prefix="verilated-")
-_A_DAY = 24 * 60 * 60
 
 
 def run_cocotb(
@@ -94,7 +93,7 @@ def _build(runner: Runner, source: Path, build_args: Sequence[str]) -> None:
     build.mkdir(exist_ok=True)
     shares_run_time = not build_args  # tracing and threads compile it differently
     if shares_run_time:
-        _copy_run_time(Path(_RUN_TIME.name), build)
+        copy_run_time(Path(_RUN_TIME.name), build)
     try:
         runner.build(
             sources=[source],
@@ -107,16 +106,7 @@ def _build(runner: Runner, source: Path, build_args: Sequence[str]) -> None:
     except RuntimeError as error:
         raise AssertionError(f"Verilator did not build {source.stem}\n{_tail(log)}") from error
     if shares_run_time:
-        _copy_run_time(build, Path(_RUN_TIME.name))
-
-
-def _copy_run_time(source: Path, target: Path) -> None:
-    for compiled in source.glob("verilated*.o"):
-        if not (target / compiled.name).exists():
-            shutil.copy(compiled, target)
-            # They must be newer than the makefile, which is yet to be written.
-            tomorrow = time.time() + _A_DAY
-            os.utime(target / compiled.name, (tomorrow, tomorrow))
+        copy_run_time(build, Path(_RUN_TIME.name))
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def test_one_accelerator_twice(
     monkeypatch.chdir(tmp_path)
     plan = tmp_path / "plan.yaml"
     plan.write_text(
-        "arithmetics: [int4]\nsize: 3\nbus_bits: 64\nmemories:\n"
+        "arithmetics: [int4]\nsize: 2\nbus_bits: 64\nmemories:\n"
         "  - {ifmap_words: 4, weight_words: 16, psum_words: 4, buffer_kib: 4,"
         " scratchpads: gated}\n"
     )
