@@ -81,6 +81,31 @@ def test_a_model_that_traces_is_another_one(
     assert {path.parent for path in models} == set(without_verilator.iterdir())
 
 
+def test_the_run_time_is_compiled_once_for_models_that_are_built_alike(
+    without_verilator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is newer than the makefile of the second, which compiles it as long as it is older."""
+    found: list[str] = []
+
+    def compiled(words: Sequence[str], *, cwd: Path, log: Path, **_: object) -> None:
+        work = cwd / "obj_dir"
+        makefile, run_time = work / "Vcore.mk", work / "verilated.o"
+        makefile.touch()
+        if run_time.exists() and run_time.stat().st_mtime > makefile.stat().st_mtime:
+            found.append(run_time.read_text())
+        else:
+            run_time.write_text(f"of build {len(found)}")
+            found.append("none")
+        (work / "Vcore").touch()
+        log.touch()
+
+    monkeypatch.setattr(tools, "run", compiled)
+    for name, waves in (("one_pe", False), ("one_row", False), ("one_pe", True), ("gated", True)):
+        build(small(name), waves=waves)
+    assert found == ["none", "of build 0", "none", "of build 2"]
+    assert len(list(without_verilator.iterdir())) == 4 + 2
+
+
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUIDAM_CACHE", "/somewhere")
     assert compiled_model.cache_folder() == Path("/somewhere")
