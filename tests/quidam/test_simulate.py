@@ -148,7 +148,7 @@ def test_a_forced_mapping_and_an_objective(
         assert plan.mapping != schedule(config, layer).mapping
 
 
-@pytest.mark.eda
+@pytest.mark.regress
 def test_waves_are_written_by_a_model_of_their_own(
     files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,7 +155,7 @@ def test_a_trial_that_fails_says_where(
     assert not (tmp_path / "mine.yaml").exists()
 
 
-@pytest.mark.parametrize("name", [*FEATURE_NM, "asap7"])
+@pytest.mark.parametrize("name", [*FEATURE_NM, pytest.param("asap7", marks=pytest.mark.regress)])
 def test_six_libraries_give_files_that_pass_the_check(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,10 +26,8 @@ def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixt
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.eda
-@pytest.mark.parametrize(
-    "options", [["--fitted-only"], pytest.param([], marks=pytest.mark.regress)]
-)
+@pytest.mark.regress
+@pytest.mark.parametrize("options", [["--fitted-only"], []])
 def test_one_accelerator_twice(
     options: list[str],
     tmp_path: Path,

@@ -98,7 +98,10 @@ def cases(name: str) -> list[Case]:
 
 
 @pytest.mark.eda
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.regress if name == "float" else ()) for name in CONFIGS],
+)
 def test_layers_run_as_scheduled(name: str, tmp_path: Path) -> None:
     config = AcceleratorConfig.from_mapping(CONFIGS[name])
     ends = list(product(STALLS, STALLS))

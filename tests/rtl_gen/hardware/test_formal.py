@@ -117,6 +117,7 @@ def test_addresses_stay_in_bounds_at_the_beginning_of_any_layer(tmp_path: Path) 
     prove(Controller(CONFIG), in_bounds, layers=descriptors(40), depth=12, folder=tmp_path)
 
 
+@pytest.mark.regress
 def test_addresses_stay_in_bounds_far_into_a_layer(tmp_path: Path) -> None:
     """Past its first output columns, whatever the streams and the sender do."""
     plan = schedule(CONFIG, LAYER)
