@@ -99,16 +99,21 @@ def _verilate(top: str, work: Path, log: Path, options: Sequence[str], optimize:
         env=verilator.env,
     )
     log.unlink()
-    if not run_time.exists():
-        kept = Path(tempfile.mkdtemp(prefix="building-", dir=cache_folder()))
+    if run_time.exists():
+        return
+    # Where the disk is full, or another process was faster, nothing is lost: the model is there.
+    with (
+        contextlib.suppress(OSError),
+        tempfile.TemporaryDirectory(prefix="building-", dir=cache_folder()) as folder,
+    ):
+        kept = Path(folder) / "kept"
+        kept.mkdir()
         copy_run_time(work / "obj_dir", kept)
-        with contextlib.suppress(OSError):  # another process has kept the same meanwhile
-            kept.rename(run_time)
-        shutil.rmtree(kept, ignore_errors=True)
+        kept.rename(run_time)
 
 
 def copy_run_time(source: Path, target: Path) -> None:
-    """Copy what is compiled of Verilator itself, the same for all designs: a third of the work."""
+    """Copy what is compiled of Verilator itself, the same for all designs."""
     for compiled in source.glob("verilated*.o"):
         if not (target / compiled.name).exists():
             shutil.copy(compiled, target)
