@@ -3,8 +3,6 @@
 The Verilog is that of `rtl_gen.verilog`, Verilator is the one `characterize` runs.
 """
 
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from characterize import tools
+from characterize.compiled_model import compiled_model
 from rtl_gen.verilog import module_verilog
 
 TOP = "bench"
@@ -51,10 +50,11 @@ class Model:
 
     Parameters
     ----------
-    folder : where it lies, and where the numbers come and go.
+    folder : where the numbers come and go.
     inputs, outputs : port -> width in bits.
     """
 
+    program: Path
     folder: Path
     inputs: dict[str, int]
     outputs: dict[str, int]
@@ -68,7 +68,7 @@ class Model:
             assert stream.max() < 1 << self.inputs[port], port
             stream.astype(_word(self.inputs[port])).tofile(self.folder / f"{port}.bin")
         tools.run(
-            [str(self.folder / "obj_dir" / f"V{TOP}"), str(self.folder), str(cycles)],
+            [str(self.program), str(self.folder), str(cycles)],
             cwd=self.folder,
             log=self.folder / "run.log",
             timeout=600,
@@ -82,35 +82,20 @@ class Model:
 def build(parts: Mapping[str, wiring.Component], folder: Path) -> Model:
     """Compile components into one model; names are identifiers, at least one part has a clock."""
     bench = Bench(parts)
-    (folder / f"{TOP}.v").write_text(module_verilog(bench, TOP))
-    shutil.copy(_HARNESS, folder)
     members = bench.signature.members.items()
     inputs = {port: len(getattr(bench, port)) for port, member in members if member.flow == In}
     outputs = {port: len(getattr(bench, port)) for port, member in members if member.flow == Out}
     listed = {"INPUTS": inputs, "OUTPUTS": outputs}
-    (folder / "ports.h").write_text(
-        "".join(
+    files = {
+        f"{TOP}.v": module_verilog(bench, TOP),
+        _HARNESS.name: _HARNESS.read_text(),
+        "ports.h": "".join(
             f"#define {name}(X) {' '.join(f'X({port})' for port in ports)}\n"
             for name, ports in listed.items()
-        )
-    )
-    verilator = tools.verilator()
-    tools.run(
-        [
-            verilator.program,
-            *("--cc", "--exe", "--build", "-j", "2", "--top-module", TOP),
-            *("-Wno-fatal", "-Wno-lint", "--x-assign", "fast", "--noassert", "-CFLAGS", "-I.."),
-            # See tests/verilated.py for what is wrong with the wheel's makefile.
-            "-MAKEFLAGS",
-            f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1 PYTHON3={sys.executable}",
-            *(f"{TOP}.v", _HARNESS.name),
-        ],
-        cwd=folder,
-        log=folder / "build.log",
-        timeout=1800,
-        env=verilator.env,
-    )
-    return Model(folder=folder, inputs=inputs, outputs=outputs)
+        ),
+    }
+    program = compiled_model(TOP, files, optimize="-O1")
+    return Model(program=program, folder=folder, inputs=inputs, outputs=outputs)
 
 
 def _word(width: int) -> str:

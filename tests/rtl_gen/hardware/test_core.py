@@ -85,7 +85,7 @@ REACHED: dict[str, Callable[[Layer, Mapping, Schedule], Any]] = {
 
 @cache
 def cases(name: str) -> list[Case]:
-    """Layers of 100 to 2500 cycles, three for every pair of stalls; the same in every run."""
+    """Layers of 100 to 2500 cycles, four for every pair of stalls; the same in every run."""
     config = AcceleratorConfig.from_mapping(CONFIGS[name])
     drawn = [(layer, mapping) for _, layer, mapping in chosen(mapped(config), 400)]
     planned = [(*case, schedule(config, *case)) for case in (*BLOCKED, *drawn)]
@@ -94,7 +94,7 @@ def cases(name: str) -> list[Case]:
     for reached in REACHED.values():
         order += [number for number, case in enumerate(wanted) if reached(*case)][:1]
     order = list(dict.fromkeys([*order, *range(len(wanted))]))
-    return [wanted[number] for number in order[: 3 * len(STALLS) ** 2]]
+    return [wanted[number] for number in order[: 4 * len(STALLS) ** 2]]
 
 
 @pytest.mark.eda
@@ -114,7 +114,7 @@ def test_layers_run_as_scheduled(name: str, tmp_path: Path) -> None:
         }
         for number, (layer, mapping, _) in enumerate(cases(name))
     ]
-    assert len(content) == 3 * len(ends)
+    assert len(content) == 4 * len(ends)
     (tmp_path / "cases.json").write_text(
         json.dumps({"config": config.to_mapping(), "cases": content})
     )

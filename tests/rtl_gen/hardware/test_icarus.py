@@ -23,7 +23,7 @@ from tests.rtl_gen.small import SMALL, small
 pytestmark = [pytest.mark.eda, needs_icarus]
 
 #: Layers a config; a pair of stalls is the turn of each.
-COUNT = 9
+COUNT = 12
 #: Longer layers say no more, and Icarus is slow.
 LONGEST = 3000
 

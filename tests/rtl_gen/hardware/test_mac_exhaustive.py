@@ -7,11 +7,12 @@ shortest also every addend with every pair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from rtl_gen.formats import CATALOGUE, arithmetic
+from tests.native import share_models
 from tests.rtl_gen.hardware.mac_lanes import Lane, Report, check
 from tests.rtl_gen.hardware.mac_stimulus import KINDS
 
@@ -48,10 +49,15 @@ WIDE = {
     or (not lane.adder and 16 < lane.pair_bits + lane.arith.accumulator_bits <= 24)
 }
 
-#: Every pair of 8-bit operands meets an addend of each kind.
-SEEDED_TURNS, SEEDED_PAIRS = KINDS, 1 << 16
+#: Every pair of 8-bit operands meets an addend of each kind twice.
+SEEDED_TURNS, SEEDED_PAIRS = 2 * KINDS, 1 << 16
 #: As many as a 16-bit and an 8-bit operand have pairs.
 REGRESS_TURNS, REGRESS_PAIRS = 64, 1 << 18
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from share_models(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
