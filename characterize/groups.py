@@ -77,7 +77,10 @@ class Plan:
 
     Parameters
     ----------
-    arithmetics : names; every point is measured in each, but those of `ANY_ARITHMETIC`.
+    arithmetics : names; every point is measured in each, but those of `ANY_ARITHMETIC` in the first
+        alone.
+    others : component of `ALIKE` -> how many of its points, the first ones, are measured in all
+        arithmetics but the first.
     clock_ns : None for the technology's.
     scratchpads, recipes : ways to build PEs, each of the one with each of the other; all other
         components are measured once, by the first recipe.
@@ -97,6 +100,7 @@ class Plan:
     samples: Samples = Samples()
     stop: Stop = Stop()
     seed: int = 0
+    others: Mapping[str, int] = field(default_factory=dict)
 
     def groups(self, technology: Technology) -> list[Group]:
         """All that may be measured.
@@ -153,11 +157,14 @@ class Plan:
         for one in listed:
             if why := _illegal(one):
                 raise UserError(f"plan: {one}: {why}")
-        left = max(self.samples.most - len(listed), 0)
         design = self._chosen(kind, listed, task)
+        left = max(self.samples.most - len(listed), 0)
         chosen = list(itertools.islice(design, left))
         if not listed and not chosen:
             raise UserError(f"plan: {name} {kind} must have a legal point in its ranges, not none")
+        if kind in self.others and name != self.arithmetics[0]:
+            some = (*listed, *chosen)[: self.others[kind]]
+            return Group(first=len(some), tasks=some, endless=False)
         return Group(
             first=max(len(listed), min(self.samples.first, len(listed) + len(chosen))),
             tasks=(*listed, *chosen),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from characterize.groups import Plan, Samples, Stop
 from characterize.sample import RECIPES, WAYS
 from characterize.space_filling import Axis
-from rtl_gen.components import KINDS
+from rtl_gen.components import ALIKE, KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 from rtl_gen.storage import FLIPFLOP, STORAGES
@@ -26,7 +26,7 @@ DEFAULT = Path(__file__).with_name("plan.yaml")
 
 KEYS = (
     *("arithmetics", "clock_ns", "scratchpads", "recipes", "builds", "seed"),
-    *("samples", "stop", "components"),
+    *("samples", "stop", "others", "components"),
 )
 #: More than any field or number of samples can be: a slip of the keyboard must not fill memory.
 MOST_VALUE, MOST_POINTS, MOST_NUMBER = 2**20, 10_000, 1e9
@@ -80,6 +80,7 @@ def _plan(content: Mapping[str, Any]) -> Plan:
         samples=_numbers(content, "samples", Samples, int),
         stop=_numbers(content, "stop", Stop, float),
         seed=_seed(content.get("seed", 0)),
+        others=_others(content.get("others", {})),
     )
 
 
@@ -167,6 +168,16 @@ def _numbers(content: Mapping[str, Any], key: str, kind: type[T], number: type) 
         if not (_integer(value) if number is int else True) or not _positive(value) or value > most:
             raise UserError(f"{key}: {name} must be a positive number, not {value!r}")
     return kind(**{name: number(value) for name, value in given.items()})
+
+
+def _others(given: Any) -> dict[str, int]:
+    """How many points components of `ALIKE` have in all arithmetics but the first."""
+    if not isinstance(given, dict) or not set(given) <= set(ALIKE):
+        raise UserError(f"others must map {', '.join(ALIKE)} to a number of points, not {given!r}")
+    for kind, count in given.items():
+        if not _integer(count) or not 1 <= count <= MOST_POINTS:
+            raise UserError(f"others: {kind} must be a positive integer, not {count!r}")
+    return dict(given)
 
 
 def _seed(value: Any) -> int:

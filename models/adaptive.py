@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from characterize.groups import Group, Samples, Stop
 from characterize.sample import Sample, Task
-from models.fit import fit_component
+from models.fit_component import fit_component
 from rtl_gen.components import KINDS
 
 #: Why a group has no more rounds.

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.component import ComponentModel
 from models.features import Array, features
-from models.fit import design_table
+from models.fit_component import design_table
 from models.metrics import derived, measured, segments_of
 from models.validation import magnitude
 

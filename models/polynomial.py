@@ -7,7 +7,7 @@ last bit alone, in a table, or in another table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,10 @@ class Polynomial:
     exponents: tuple[tuple[int, ...], ...]
     coefficients: tuple[float, ...]
 
+    def times(self, factor: float) -> Polynomial:
+        """So many times this one; the factor is not below 0."""
+        return replace(self, coefficients=tuple(factor * one for one in self.coefficients))
+
     def evaluate(self, monomials: Monomials) -> Array:
         """Values, clipped at zero: no area, delay, leakage or energy is negative.
 
@@ -49,6 +53,10 @@ class Polynomial:
             names = tuple(name for name, power in factors for _ in range(power))
             total += coefficient * monomials.product(names)
         return np.maximum(total, 0.0)
+
+
+#: One, whatever the features.
+CONSTANT = Polynomial(features=(), exponents=((),), coefficients=(1.0,))
 
 
 class Monomials:

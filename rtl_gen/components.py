@@ -70,9 +70,13 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
-#: The kinds whose hardware differs between arithmetics in constants only: measured in one, they
-#: stand for all.
-ANY_ARITHMETIC = ("control",)
+#: The kinds whose hardware differs between arithmetics in constants, and the width of an address or
+#: two: measured in one, they stand for all.
+ANY_ARITHMETIC = ("controller", "control")
+
+#: The kinds whose hardware has one shape in all arithmetics, its words wider or narrower: measured
+#: at all sizes in one, and at a few in another, they are a multiple of the one.
+ALIKE = ("collector",)
 
 #: The kinds that scratchpads are in.
 WITH_SCRATCHPADS = ("pe",)

@@ -23,7 +23,7 @@ from characterize.sample import Sample
 from characterize.store import open_store
 from models.adaptive import energies_of
 from models.build import COMPONENTS
-from models.fit import component_of
+from models.fit_component import component_of
 from models.fresh import fresh_errors
 from models.markdown import table
 from models.ppa import load_model

@@ -20,7 +20,7 @@ from characterize.sample import Sample, task_of
 from characterize.store import open_store
 from characterize.technology import TECHNOLOGIES, read_technology
 from models.adaptive import Errors, energies_of, errors
-from models.fit import fit_component
+from models.fit_component import fit_component
 from models.fresh import fresh_errors
 
 PLANS = Path(__file__).parents[1] / "examples/plans"

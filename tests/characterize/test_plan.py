@@ -43,7 +43,7 @@ def test_the_default_plan_has_every_component_in_all_pe_types_and_widths() -> No
     for arithmetic in ("fp32", "int16", "int8", "int4", "lightpe1", "lightpe2"):
         own = {task.component for task in tasks if task.arithmetic == arithmetic}
         assert own | set(ANY_ARITHMETIC) == set(KINDS)
-    assert {task.arithmetic for task in tasks if task.component in ANY_ARITHMETIC} == {"fp32"}
+    assert {task.arithmetic for task in tasks if task.component in ANY_ARITHMETIC} == {"int8"}
     ways = {(task.scratchpads, task.recipe) for task in tasks if task.component == "pe"}
     assert ways >= {("flipflop", "fast"), ("gated", "fast"), ("gated", "small")}
     assert len({str(task) for task in tasks}) == len(tasks)
@@ -145,6 +145,24 @@ def test_builds_are_further_ways_that_the_technology_has_cells_for(tmp_path: Pat
     ]
 
 
+def test_others_have_the_first_points_of_what_is_alike(tmp_path: Path) -> None:
+    grid = {"columns": [4, 8], "bus_bits": [64, 128], "buffer_kib": 16}
+    nodes = {"bus_bits": [64, 128]}
+    found = plan(
+        tmp_path,
+        arithmetics=["int8", "int4", "fp32"],
+        others={"collector": 3},
+        components={"collector": [grid], "node": [nodes]},
+    )
+    groups = {(g.tasks[0].component, g.tasks[0].arithmetic): g for g in found.groups(TECHNOLOGY)}
+    assert len(groups) == 6
+    assert sizes(groups["collector", "int8"]) == [(c, b, 16) for c in (4, 8) for b in (64, 128)]
+    for name in ("int4", "fp32"):
+        assert sizes(groups["collector", name]) == sizes(groups["collector", "int8"])[:3]
+        assert (groups["collector", name].first, groups["collector", name].endless) == (3, False)
+        assert sizes(groups["node", name]) == [(64,), (128,)]
+
+
 def node(bus_bits: Any) -> dict[str, Any]:
     return {"components": {"node": [{"bus_bits": bus_bits}]}}
 
@@ -156,7 +174,11 @@ def node(bus_bits: Any) -> dict[str, Any]:
         ({"arithmetics": "int8"}, "arithmetics must be a list of arithmetics, not 'int8'"),
         ({"clock_ns": "fast"}, "clock_ns must be a positive number of ns, not 'fast'"),
         ({"clock_ns": 0}, "clock_ns must be a positive number of ns, not 0"),
-        ({"colour": 1}, "samples, stop, components, not 'colour'"),
+        ({"colour": 1}, "samples, stop, others, components, not 'colour'"),
+        ({"others": {"node": 2}}, "others must map collector to a number of points, not {'node'"),
+        ({"others": 2}, "others must map collector to a number of points, not 2"),
+        ({"others": {"collector": 0}}, "others: collector must be a positive integer, not 0"),
+        ({"others": {"collector": True}}, "others: collector must be a positive integer, not True"),
         ({"components": {}}, "components must map components to points"),
         ({"components": {"wheel": [{}]}}, "component must be one of pe, node"),
         ({"components": {"node": {"bus_bits": 64}}}, "node must have a list of grids"),

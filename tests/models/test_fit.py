@@ -10,7 +10,9 @@ import pytest
 
 from characterize.sample import Sample
 from models.build import BUILDS
-from models.fit import Fit, fit, fit_component, targets_ns
+from models.features import features
+from models.fit import Fit, fit, targets_ns
+from models.fit_component import design_table, fit_alike, fit_component
 from models.fresh import fresh_errors
 from models.validation import worst
 from rtl_gen.components import KINDS
@@ -172,3 +174,89 @@ def test_errors_on_fresh_samples_have_signs_and_are_of_the_measured_value() -> N
     np.testing.assert_allclose(wrong["min_period_ns"], -50)
     np.testing.assert_allclose(wrong["fmax_mhz"], 100)
     np.testing.assert_allclose(wrong["area_um2"], 0, atol=1e-6)
+
+
+def collectors(name: str, times: float, most: int) -> list[Sample]:
+    """So many sizes of a collector that is so many times INT8's at the same size."""
+
+    def multiple(one: Sample) -> Sample:
+        own = sample("collector", name, dict(one.parameters))
+        return replace(
+            own,
+            area_um2={part: times * value for part, value in one.area_um2.items()},
+            leakage_mw={part: 2 * times * value for part, value in one.leakage_mw.items()},
+            energy_pj=one.energy_pj,
+            min_period_ns=one.min_period_ns / times,
+            segments_ns=one.segments_ns,
+        )
+
+    known = sweep(kinds=("collector",), most=12)
+    return [multiple(one) for one in known[:: len(known) // most]][:most]
+
+
+def test_what_is_alike_is_a_multiple_of_the_same_size_elsewhere() -> None:
+    reference = sweep(kinds=("collector",), most=12)
+    everywhere = collectors("fp32", 1.5, 12)
+    two = [everywhere[3], everywhere[8]]
+    model, rows = fit_alike("collector", two, reference, name="fp32", repeats=1)
+    assert (model.samples, model.points) == (2, 2)
+    for errors in fresh_errors(model, "collector", "fp32", everywhere).values():
+        assert np.abs(errors).max() < 1e-6
+    area = model.errors["area_um2"]
+    assert area.method == "leave-one-out of 2 sizes, int8's times a factor"
+    assert area.max_percent == pytest.approx(0, abs=1e-6)
+    assert {row.id for row in rows} == {one.id for one in two}
+    # All of the reference's sizes are inside, in the words of this arithmetic.
+    table = features("collector", design_table("collector", "fp32", everywhere))
+    assert not any(beyond.any() for beyond in model.outside(table).values())
+
+
+def test_an_error_of_a_factor_is_that_of_the_size_held_out() -> None:
+    reference = sweep(kinds=("collector",), most=12)
+    one, other = collectors("fp32", 1.0, 2)
+    other = replace(other, area_um2={part: 1.1 * value for part, value in other.area_um2.items()})
+    model, _ = fit_alike("collector", [one, other], reference, name="fp32", repeats=1)
+    error = model.errors["area_um2.datapath"]
+    assert error.max_percent == pytest.approx(10)
+    assert error.mean_percent == pytest.approx((10 + 100 * (1 - 1 / 1.1)) / 2)
+    single, rows = fit_alike("collector", [other], reference, name="fp32", repeats=1)
+    assert single.errors["area_um2"].mean_percent is None
+    assert single.errors["area_um2"].method.startswith("not computed: none is left to hold out")
+    assert all(row.predicted is None for row in rows)
+    errors = fresh_errors(single, "collector", "fp32", [one])
+    assert errors["area_um2.datapath"] == pytest.approx(10)
+
+
+def test_what_the_other_has_nothing_of_is_the_mean() -> None:
+    reference = sweep(kinds=("collector",), most=12)
+    nothing = [replace(one, leakage_mw={"datapath": 0.0}) for one in reference]
+    two = collectors("fp32", 1.0, 2)
+    model, _ = fit_alike("collector", two, nothing, name="fp32", repeats=1)
+    (piece,) = model.polynomials["leakage_mw.datapath"]
+    values = [one.leakage_mw["datapath"] for one in two]
+    assert min(values) <= piece.coefficients[0] <= max(values)
+
+
+def test_few_collectors_are_fitted_as_multiples_many_by_themselves() -> None:
+    samples = sweep(("int8", "lightpe1"), most=12)
+    others = [one for one in samples if one.component != "collector"]
+    own = [one for one in samples if one.component == "collector"]
+    few = [one for one in own if one.arithmetic == "int8"]
+    few += [one for one in own if one.arithmetic == "lightpe1"][:2]
+
+    def method(some: list[Sample]) -> str:
+        components = fit(some, TECHNOLOGY, repeats=1).model.contents.components
+        return components["lightpe1"]["collector.fast"].errors["area_um2"].method
+
+    assert method([*others, *few]) == "leave-one-out of 2 sizes, int8's times a factor"
+    assert "factor" not in method([*others, *own])
+    # Nobody has enough: the line joins the two sizes, as ever.
+    assert "the line joins" in method([*others, *few[:2], *few[-2:]])
+
+
+def test_controllers_of_one_arithmetic_stand_for_all() -> None:
+    samples = sweep(("int8", "lightpe1"), most=6)
+    some = [o for o in samples if o.component != "controller" or o.arithmetic == "int8"]
+    components = fit(some, TECHNOLOGY, repeats=1).model.contents.components
+    one, other = (components[name]["controller.fast"] for name in ("int8", "lightpe1"))
+    assert one.polynomials["area_um2.datapath"] == other.polynomials["area_um2.datapath"]
