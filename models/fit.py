@@ -16,7 +16,7 @@ import sklearn
 from characterize.sample import TARGET
 from models.build import COMPONENTS, complete
 from models.component import ComponentModel
-from models.fit_component import component_of, fit_alike, fit_component
+from models.fit_component import component_of, fit_component
 from models.model_file import Contents, TechnologyData
 from models.paths import needed
 from models.ppa import PpaModel
@@ -79,12 +79,16 @@ def fit(
         for component in (one for one in COMPONENTS if one in built):
             kind = COMPONENTS[component]
             some = built[component]
-            given: dict[str, Any] = {"name": name, "segments": segments[kind]}
-            given |= {"folds": folds, "repeats": repeats, "seed": seed}
-            if reference := _reference(component, some, ordered):
-                model, found = fit_alike(kind, some, reference, **given)
-            else:
-                model, found = fit_component(kind, some, **given)
+            model, found = fit_component(
+                kind,
+                some,
+                name=name,
+                segments=segments[kind],
+                reference=_reference(component, some, ordered),
+                folds=folds,
+                repeats=repeats,
+                seed=seed,
+            )
             components[name][component] = model
             rows += found
     contents = Contents(

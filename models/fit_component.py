@@ -22,7 +22,7 @@ from models.features import Array, features
 from models.least_squares import solve
 from models.metrics import derived, is_path, measured
 from models.polynomial import CONSTANT, Polynomial
-from models.selection import Folding, choose_and_fit, group, options, plan
+from models.selection import Folding, Indices, choose_and_fit, group, options, plan
 from models.validation import Residual, magnitude, residuals, summarize
 from rtl_gen.components import KINDS
 from rtl_gen.formats import arithmetic
@@ -43,6 +43,7 @@ def fit_component(
     *,
     name: str | None = None,
     segments: Iterable[str] = (),
+    reference: Sequence[Sample] = (),
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
@@ -55,6 +56,8 @@ def fit_component(
         least one.
     name : of the arithmetic; None for that of the samples.
     segments : those of the samples' segments that are fitted.
+    reference : samples of the same component in another arithmetic, of which this one is to be a
+        multiple (`ALIKE`); none for polynomials of its own.
 
     Returns
     -------
@@ -64,92 +67,24 @@ def fit_component(
     name = name or samples[0].arithmetic
     known = features(kind, design_table(kind, name, samples))
     actual = measured(samples, segments)
-    polynomials, predicted, among = _polynomials(kind, known, actual, folds, repeats, seed)
-    points = int(group(known, len(samples)).max()) + 1
-    method, held_out = _method(points, folds, int(among.sum()), len(samples))
-    held = {metric: np.where(among, values, np.nan) for metric, values in predicted.items()}
-    held = held if held_out else {}
-    return _component(
-        kind, name, samples, actual, polynomials, _ranges(known), points, held, method
-    )
-
-
-def fit_alike(
-    kind: str,
-    samples: Sequence[Sample],
-    reference: Sequence[Sample],
-    *,
-    name: str,
-    segments: Iterable[str] = (),
-    folds: int = 5,
-    repeats: int = 3,
-    seed: int = 0,
-) -> tuple[ComponentModel, list[Residual]]:
-    """Fit one component of `ALIKE` as a multiple of what it is in another arithmetic.
-
-    Every metric has a factor of its own, of least squares of the relative errors; of what the other
-    arithmetic has nothing, the mean. Held out are sizes, one at a time, from the factors.
-
-    Parameters
-    ----------
-    samples, name : in the arithmetic of this name; at least one.
-    reference : of the same component in another arithmetic.
-    segments, folds, repeats, seed : see `fit_component`.
-    """
-    other = fit_component(
-        kind, reference, segments=segments, folds=folds, repeats=repeats, seed=seed
-    )[0]
-    # Its polynomials are of its sizes: here, these have other features.
-    ranges = _ranges(features(kind, design_table(kind, name, reference)))
-    known = features(kind, design_table(kind, name, samples))
     groups = group(known, len(samples))
     points = int(groups.max()) + 1
-    actual = measured(samples, segments)
-    shapes = replace(other, ranges=ranges).evaluate(known)
-    polynomials: dict[str, tuple[Polynomial, ...]] = {}
-    held: dict[str, Array] = {}
-    for metric, values in actual.items():
-        shape: Array = np.ones(values.shape)
-        pieces: tuple[Polynomial, ...] = (CONSTANT,)
-        if metric in shapes and np.all(shapes[metric] > 0):
-            shape = np.broadcast_to(shapes[metric], values.shape)
-            pieces = tuple(other.polynomials[metric])
-        factor = _factor(shape, values)
-        polynomials[metric] = tuple(piece.times(factor) for piece in pieces)
-        if points > 1:
-            rest = [groups != number for number in groups]
-            held[metric] = shape * [_factor(shape[rows], values[rows]) for rows in rest]
-    found = f"leave-one-out of {points} sizes" if held else "not computed: none is left to hold out"
-    method = f"{found}, {reference[0].arithmetic}'s times a factor"
-    return _component(kind, name, samples, actual, polynomials, ranges, points, held, method)
-
-
-def _factor(shape: Array, values: Array) -> float:
-    """How many times the one the other is."""
-    return float(solve(shape[:, None], values, 1 / magnitude(values))[0])
-
-
-def _component(
-    kind: str,
-    name: str,
-    samples: Sequence[Sample],
-    actual: Mapping[str, Array],
-    polynomials: Mapping[str, tuple[Polynomial, ...]],
-    ranges: Mapping[str, tuple[float, float]],
-    points: int,
-    held: Mapping[str, Array],
-    method: str,
-) -> tuple[ComponentModel, list[Residual]]:
-    """The model of a component, and how far what was held out is off.
-
-    Parameters
-    ----------
-    actual, held : metric -> what was measured, and what was predicted of it unseen: not a number
-        for what is outside of the others' ranges; {} where nothing could be held out.
-    """
+    if reference:
+        other, _ = fit_component(
+            kind, reference, segments=segments, folds=folds, repeats=repeats, seed=seed
+        )
+        # Its polynomials are of its sizes: here, these have other features.
+        ranges = _ranges(features(kind, design_table(kind, name, reference)))
+        polynomials, held = _multiples(replace(other, ranges=ranges), known, actual, groups)
+        method, held_out = _method_of_multiples(points, reference[0].arithmetic)
+    else:
+        ranges = _ranges(known)
+        polynomials, predicted, among = _polynomials(kind, known, actual, folds, repeats, seed)
+        held = {metric: np.where(among, values, np.nan) for metric, values in predicted.items()}
+        method, held_out = _method(points, folds, int(among.sum()), len(samples))
     clock_ns = np.array([sample.clock_ns for sample in samples])
     actual = {**actual, **derived(kind, actual, clock_ns)}
-    predicted = {**held, **derived(kind, held, clock_ns)} if held else {}
+    held = {**held, **derived(kind, held, clock_ns)} if held_out else {}
     rows: list[Residual] = []
     for metric, values in actual.items():
         rows += residuals(
@@ -158,7 +93,7 @@ def _component(
             component=component_of(samples[0]),
             metric=metric,
             actual=values,
-            predicted=predicted.get(metric),
+            predicted=held.get(metric),
         )
     model = ComponentModel(
         samples=len(samples),
@@ -166,11 +101,41 @@ def _component(
         ranges=ranges,
         polynomials=polynomials,
         errors={
-            metric: summarize(values, predicted.get(metric), method)
-            for metric, values in actual.items()
+            metric: summarize(values, held.get(metric), method) for metric, values in actual.items()
         },
     )
     return model, rows
+
+
+def _multiples(
+    other: ComponentModel,
+    known: Mapping[str, Array],
+    actual: Mapping[str, Array],
+    groups: Indices,
+) -> tuple[dict[str, tuple[Polynomial, ...]], dict[str, Array]]:
+    """Of every metric: what it is of `other` times a factor, of least squares of the relative
+    errors, and what factors of the other sizes say of each; of what `other` has nothing, the mean.
+    """
+    shapes = other.evaluate(known)
+    polynomials: dict[str, tuple[Polynomial, ...]] = {}
+    held: dict[str, Array] = {}
+    for metric, values in actual.items():
+        shape: Array = np.ones(values.shape)
+        pieces: tuple[Polynomial, ...] = (CONSTANT,)
+        if metric in shapes and np.all(shapes[metric] > 0):
+            shape = np.broadcast_to(shapes[metric], values.shape)
+            pieces = other.polynomials[metric]
+        factor = _factor(shape, values)
+        polynomials[metric] = tuple(piece.times(factor) for piece in pieces)
+        if groups.max() > 0:
+            rest = [groups != number for number in groups]
+            held[metric] = shape * [_factor(shape[rows], values[rows]) for rows in rest]
+    return polynomials, held
+
+
+def _factor(shape: Array, values: Array) -> float:
+    """How many times the one the other is."""
+    return float(solve(shape[:, None], values, 1 / magnitude(values))[0])
 
 
 def _polynomials(
@@ -226,6 +191,13 @@ def design_table(kind: str, name: str, samples: Sequence[Sample]) -> SimpleNames
         weight_bits=numbers.weight_bits,
         accumulator_bits=numbers.accumulator_bits,
     )
+
+
+def _method_of_multiples(points: int, reference: str) -> tuple[str, bool]:
+    """The same of a multiple of what it is in the arithmetic `reference`."""
+    held_out = points > 1
+    how = f"leave-one-out of {points} sizes" if held_out else "not computed: one size, none is left"
+    return f"{how}, {reference}'s times a factor", held_out
 
 
 def _method(points: int, folds: int, among: int, samples: int) -> tuple[str, bool]:

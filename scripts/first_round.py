@@ -24,7 +24,7 @@ from characterize.sample import Sample, task_of
 from characterize.sample_table import read_table
 from characterize.technology import find_technology
 from characterize.whole_rtl import whole_layer
-from explore.composition import BARS, predict
+from explore.composition import BARS, predict, within
 from models.adaptive import energies_of
 from models.fit import fit
 from models.markdown import table
@@ -111,11 +111,7 @@ def judged(samples: Sequence[Sample], found: dict[str, dict[str, list[float]]]) 
     """The rest of a row."""
     seconds = sum(sum(one.manifest["seconds"].values()) for one in samples)
     worst = [f"{max(map(np.mean, types.values())):.1f}" for types in found.values()]
-    met = [
-        np.mean(one) <= BARS[quantity][0] and max(one) <= BARS[quantity][1]
-        for quantity, types in found.items()
-        for one in types.values()
-    ]
+    met = [within(one, quantity) for quantity, types in found.items() for one in types.values()]
     return [str(len(samples)), f"{seconds / 60:.1f}", *worst, f"{sum(met)} of {len(met)}"]
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from characterize.sample import Sample
 from models.build import BUILDS
+from models.component import ComponentModel
 from models.features import features
 from models.fit import Fit, fit, targets_ns
-from models.fit_component import design_table, fit_alike, fit_component
+from models.fit_component import design_table, fit_component
 from models.fresh import fresh_errors
-from models.validation import worst
+from models.validation import Residual, worst
 from rtl_gen.components import KINDS
 from rtl_gen.errors import UserError
 from tests.models.synthetic import TECHNOLOGY, sample, sweep
@@ -194,11 +195,17 @@ def collectors(name: str, times: float, most: int) -> list[Sample]:
     return [multiple(one) for one in known[:: len(known) // most]][:most]
 
 
+def multiple_of(
+    reference: list[Sample], samples: list[Sample]
+) -> tuple[ComponentModel, list[Residual]]:
+    return fit_component("collector", samples, name="fp32", reference=reference, repeats=1)
+
+
 def test_what_is_alike_is_a_multiple_of_the_same_size_elsewhere() -> None:
     reference = sweep(kinds=("collector",), most=12)
     everywhere = collectors("fp32", 1.5, 12)
     two = [everywhere[3], everywhere[8]]
-    model, rows = fit_alike("collector", two, reference, name="fp32", repeats=1)
+    model, rows = multiple_of(reference, two)
     assert (model.samples, model.points) == (2, 2)
     for errors in fresh_errors(model, "collector", "fp32", everywhere).values():
         assert np.abs(errors).max() < 1e-6
@@ -215,13 +222,13 @@ def test_an_error_of_a_factor_is_that_of_the_size_held_out() -> None:
     reference = sweep(kinds=("collector",), most=12)
     one, other = collectors("fp32", 1.0, 2)
     other = replace(other, area_um2={part: 1.1 * value for part, value in other.area_um2.items()})
-    model, _ = fit_alike("collector", [one, other], reference, name="fp32", repeats=1)
+    model, _ = multiple_of(reference, [one, other])
     error = model.errors["area_um2.datapath"]
     assert error.max_percent == pytest.approx(10)
     assert error.mean_percent == pytest.approx((10 + 100 * (1 - 1 / 1.1)) / 2)
-    single, rows = fit_alike("collector", [other], reference, name="fp32", repeats=1)
+    single, rows = multiple_of(reference, [other])
     assert single.errors["area_um2"].mean_percent is None
-    assert single.errors["area_um2"].method.startswith("not computed: none is left to hold out")
+    assert single.errors["area_um2"].method.startswith("not computed: one size, none is left")
     assert all(row.predicted is None for row in rows)
     errors = fresh_errors(single, "collector", "fp32", [one])
     assert errors["area_um2.datapath"] == pytest.approx(10)
@@ -231,7 +238,7 @@ def test_what_the_other_has_nothing_of_is_the_mean() -> None:
     reference = sweep(kinds=("collector",), most=12)
     nothing = [replace(one, leakage_mw={"datapath": 0.0}) for one in reference]
     two = collectors("fp32", 1.0, 2)
-    model, _ = fit_alike("collector", two, nothing, name="fp32", repeats=1)
+    model, _ = multiple_of(nothing, two)
     (piece,) = model.polynomials["leakage_mw.datapath"]
     values = [one.leakage_mw["datapath"] for one in two]
     assert min(values) <= piece.coefficients[0] <= max(values)
