@@ -16,7 +16,7 @@ import numpy as np
 from explore.cost import layer_costs
 from models.build import Build
 from models.component import PARTS
-from models.features import features
+from models.features import features, means
 from models.ppa import PpaModel
 from rtl_gen.components import KINDS
 from rtl_gen.config import AcceleratorConfig
@@ -163,7 +163,7 @@ def by_kind(
         kind: {
             metric: float(value)
             for metric, value in fitted[build.component(kind)]
-            .evaluate(features(kind, config))
+            .evaluate(features(kind, config), means(kind, config))
             .items()
         }
         for kind in KINDS

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.features import SUMS, Array
+from models.metrics import is_path
 from models.polynomial import Monomials, Polynomial
 
 #: Parts an instance's area, leakage and energy are told apart into; "clock" has energy only.
@@ -57,11 +58,23 @@ class ComponentModel:
     polynomials: Mapping[str, tuple[Polynomial, ...]]
     errors: Mapping[str, Error]
 
-    def evaluate(self, features: Mapping[str, Array]) -> dict[str, Array]:
-        """Predict every metric: float64 arrays of the features' shape."""
-        monomials = Monomials(features, self.ranges)
+    def evaluate(
+        self, features: Mapping[str, Array], means: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """Predict every metric: float64 arrays of the features' shape.
+
+        Parameters
+        ----------
+        means : where instances of a design differ in a feature, its mean, for all metrics that
+            are summed over instances (`models.features.means`); paths keep to `features`.
+        """
+        longest = Monomials(features, self.ranges)
+        summed = Monomials({**features, **means}, self.ranges) if means else longest
         return {
-            metric: functools.reduce(np.maximum, (one.evaluate(monomials) for one in pieces))
+            metric: functools.reduce(
+                np.maximum,
+                (one.evaluate(longest if is_path(metric) else summed) for one in pieces),
+            )
             for metric, pieces in self.polynomials.items()
         }
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtl_gen.beats import weight_beat_bits
+from rtl_gen.beats import mean_weight_beat_bits, weight_beat_bits
 from rtl_gen.components import KINDS, Design
 from rtl_gen.config import HALF_KIB_BITS, psum_sram_depth
 
@@ -92,6 +92,13 @@ FEATURES: dict[str, Feature] = {
         fields=("buffer_kib", "bus_bits"),
         value=lambda d: address_bits(d.buffer_kib * HALF_KIB_BITS // d.bus_bits),
     ),
+}
+
+#: Kind -> features in which its instances in an array differ, and their mean over these. Areas,
+#: leakage and energies, of which an accelerator's are sums, are of the mean instance; a path is of
+#: the one that has all.
+MEANS: dict[str, dict[str, Callable[[Design], Any]]] = {
+    "row": {"weight_beat_bits": mean_weight_beat_bits}
 }
 
 _PADS = ("ifmap", "weight", "psum")
@@ -188,4 +195,12 @@ def features(kind: str, design: Design) -> dict[str, Array]:
     """
     return {
         name: np.asarray(FEATURES[name].value(design), dtype=np.float64) for name in names(kind)
+    }
+
+
+def means(kind: str, design: Design) -> dict[str, Array]:
+    """The features in which instances of one design differ: name -> mean, shaped as `features`."""
+    return {
+        name: np.asarray(mean(design), dtype=np.float64)
+        for name, mean in MEANS.get(kind, {}).items()
     }

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from characterize.memory import sram
 from models.build import Build, complete
 from models.component import PARTS, ComponentModel
-from models.features import Array, features
+from models.features import Array, features, means
 from models.glitches import EVENT, KIND, Factors
 from models.glitches import PARTS as GLITCHING
 from models.metrics import PERIOD, segments_of
@@ -157,7 +157,10 @@ class PpaModel:
         known = {kind: features(kind, design) for kind in KINDS}
         fitted = self.contents.components[name]
         models = {kind: fitted[build.component(kind)] for kind in KINDS}
-        metrics = {kind: _broadcast(models[kind].evaluate(known[kind]), shape) for kind in KINDS}
+        metrics = {
+            kind: _broadcast(models[kind].evaluate(known[kind], means(kind, design)), shape)
+            for kind in KINDS
+        }
         chips = self._memories(design)
         area_by, leakage_by = (
             _shares(metrics, quantity, design, chips) for quantity in ("area_um2", "leakage_mw")

@@ -36,8 +36,16 @@ def whole_rows(content: Mapping[str, Any]) -> Iterator[list[str]]:
         )
         missed = ", ".join(QUANTITIES[one] for one in QUANTITIES if not rows[one]["met"])
         designs = str(rows["area_um2"]["designs"])
-        array = f"{content['size']} x {content['size']}"
-        yield [arithmetic, array, designs, *errors, missed or "none"]
+        yield [arithmetic, array_of(content), designs, *errors, missed or "none"]
+
+
+def array_of(content: Mapping[str, Any]) -> str:
+    """What was validated, in a word or two: the array, and of a plan of one build that build."""
+    array = f"{content['size']} x {content['size']}"
+    if content.get("plan") is None:
+        return array
+    builds = {(one["config"]["scratchpads"], one["recipe"]) for one in content["designs"]}
+    return f"{array} {' '.join(builds.pop())}" if len(builds) == 1 else array
 
 
 def whole_section(folder: Path, name: str, technology: str, model_sha256: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from explore.composition import Comparison
     from models.build import Build
     from models.ppa import PpaModel
+    from quidam.measured_before import Measured
 
 DESCRIPTION = """\
 Hold the models against whole accelerators that none was fitted to: each is synthesized whole,
@@ -35,6 +36,8 @@ EPILOG = """\
 example:
   quidam validate --tech osu018 -o build/validate/osu018
   quidam validate --tech osu018 --size 8
+  quidam validate --tech osu018 --model build/osu018.json \\
+      --measured models/trained/osu018-validation/validate.json
 
 The exit status is 0 also where an error is above its bar, but with --strict; 1 where an accelerator
 could not be measured.
@@ -53,9 +56,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--model", metavar="MODEL.json", help="fitted model (default: the one that ships, if any)"
     )
-    parser.add_argument("--plan", metavar="PLAN.yaml", help="which accelerators, instead of --size")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--plan", metavar="PLAN.yaml", help="which accelerators, instead of --size")
+    which.add_argument(
         "--size", type=int, choices=(4, 8), help="rows and columns of those that ship (4)"
+    )
+    which.add_argument(
+        "--measured",
+        metavar="VALIDATE.json",
+        help="hold the model against what was measured then; measure nothing (implies "
+        "--fitted-only)",
     )
     parser.add_argument(
         "--store", metavar="DIR", help="folder for the results (build/validate/TECHNOLOGY)"
@@ -81,72 +91,112 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, compose, compare, show."""
-    from characterize.technology import load_technology
-    from characterize.whole_plan import DEFAULTS, load_whole_plan
     from models.whole_card import refresh
-    from quidam.characterize import need_tools
     from quidam.validation_report import report, show, write
 
     workers = args.workers if args.workers is not None else len(os.sched_getaffinity(0))
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers!r}")
-    if args.plan and args.size:
-        raise UserError("--size must not come with --plan, which says the size")
-    plan = load_whole_plan(args.plan or DEFAULTS[args.size or 4])
-    technology = load_technology(args.tech)
-    need_tools()
-    for warning in technology.warnings():
-        print(f"quidam: warning: {warning}", file=sys.stderr)
-    folder = Path(args.store or Path("build") / "validate" / technology.name)
-    model = fitted(args.model, technology, plan)
-    if args.fitted_only and model is None:
-        raise UserError("--fitted-only must come with --model, where no model ships")
-    wholes, failures = measured(plan, technology, folder, workers)
-    exact = None if args.fitted_only else own_models(wholes, plan, technology, folder, workers)
-    found = compared(wholes, plan, model, exact)
-    content = report(found, failures, technology.name, plan, model)
+    taken, model, exact = again(args) if args.measured else anew(args, workers)
+    content = report(compared(taken.wholes, model, exact), taken, model)
     if args.output:
         write(Path(args.output), content)
         if model is not None:
-            refresh(Path(args.output), technology.name, model.sha256)
+            refresh(Path(args.output), taken.technology, model.sha256)
     if args.json:
         print(json.dumps(content))
     else:
         show(content)
     missed = args.strict and not all(row["met"] for row in content["summary"])
-    return 1 if failures or missed else 0
+    return 1 if taken.failures or missed else 0
 
 
-def fitted(name: str | None, technology: Technology, plan: WholePlan) -> PpaModel | None:
-    """The fitted model to compare with, or None, which is said."""
+def again(args: argparse.Namespace) -> tuple[Measured, PpaModel | None, None]:
+    """What was measured before, and the fitted model."""
+    from characterize.technology import find_technology
+    from quidam.measured_before import doubts, read_report
+
+    technology = find_technology(args.tech)
+    taken = read_report(Path(args.measured))
+    if taken.technology != technology.name:
+        raise UserError(
+            f"--measured must be of {technology.name}, {args.measured} is of {taken.technology}"
+        )
+    model = fitted(args.model, technology.name, [(_config(w), w.recipe) for w in taken.wholes])
+    if model is None:
+        raise UserError("--measured must come with --model, where no model ships")
+    for doubt in doubts(taken.wholes, technology):
+        _warn(doubt)
+    return taken, model, None
+
+
+def anew(
+    args: argparse.Namespace, workers: int
+) -> tuple[Measured, PpaModel | None, list[PpaModel] | None]:
+    """What the store has or is measured now, the fitted model, and each accelerator's own."""
+    from characterize.technology import load_technology
+    from characterize.whole_plan import DEFAULTS, load_whole_plan
+    from quidam.characterize import need_tools
+    from quidam.measured_before import Measured
+
+    plan = load_whole_plan(args.plan or DEFAULTS[args.size or 4])
+    technology = load_technology(args.tech)
+    need_tools()
+    for warning in technology.warnings():
+        _warn(warning)
+    folder = Path(args.store or Path("build") / "validate" / technology.name)
+    model = fitted(args.model, technology.name, [(one, plan.recipe) for one in plan.configs()])
+    if args.fitted_only and model is None:
+        raise UserError("--fitted-only must come with --model, where no model ships")
+    wholes, failures = measured(plan, technology, folder, workers)
+    exact = None if args.fitted_only else own_models(wholes, plan, technology, folder, workers)
+    taken = Measured(
+        technology=technology.name,
+        size=plan.size,
+        plan=args.plan,
+        failures=failures,
+        wholes=wholes,
+    )
+    return taken, model, exact
+
+
+def fitted(
+    name: str | None, technology: str, asked: Sequence[tuple[AcceleratorConfig, str]]
+) -> PpaModel | None:
+    """The fitted model to compare with, or None, which is said.
+
+    Parameters
+    ----------
+    name : of a model or its file; None for the technology's that ships.
+    asked : accelerators, each with the recipe of its PEs.
+    """
     from models.ppa import TRAINED, load_model
 
-    path = TRAINED / f"{technology.name}.json"
-    if name is None and not path.is_file():
-        print(
-            f"quidam: warning: no model of {technology.name} ships and --model names none: "
-            "only the composition is validated",
-            file=sys.stderr,
+    if name is None and not (TRAINED / f"{technology}.json").is_file():
+        _warn(
+            f"no model of {technology} ships and --model names none: "
+            "only the composition is validated"
         )
         return None
-    model = load_model(name or technology.name)
-    asked = {f"{one.arithmetic.name} ({_build(one, plan)})": one for one in plan.configs()}
-    if missing := [name for name, one in asked.items() if not _knows(model, one, plan)]:
-        print(
-            f"quidam: warning: the model has not been fitted to {', '.join(missing)}",
-            file=sys.stderr,
-        )
+    model = load_model(name or technology)
+    missing = {
+        f"{config.arithmetic.name} ({_build(config, recipe)})": None
+        for config, recipe in asked
+        if not _knows(model, config, recipe)
+    }
+    if missing:
+        _warn(f"the model has not been fitted to {', '.join(missing)}")
     return model
 
 
-def _build(config: AcceleratorConfig, plan: WholePlan) -> Build:
+def _build(config: AcceleratorConfig, recipe: str) -> Build:
     from models.build import Build
 
-    return Build(scratchpads=config.scratchpads, recipe=plan.recipe)
+    return Build(scratchpads=config.scratchpads, recipe=recipe)
 
 
-def _knows(model: PpaModel, config: AcceleratorConfig, plan: WholePlan) -> bool:
-    return _build(config, plan) in model.builds(config.arithmetic.name)
+def _knows(model: PpaModel, config: AcceleratorConfig, recipe: str) -> bool:
+    return _build(config, recipe) in model.builds(config.arithmetic.name)
 
 
 def measured(
@@ -236,10 +286,7 @@ def _config(whole: Whole) -> AcceleratorConfig:
 
 
 def compared(
-    wholes: Sequence[Whole],
-    plan: WholePlan,
-    model: PpaModel | None,
-    exact: Sequence[PpaModel] | None,
+    wholes: Sequence[Whole], model: PpaModel | None, exact: Sequence[PpaModel] | None
 ) -> list[Comparison]:
     """Each beside what the composition says of it: of the fitted model, and of its own."""
     from characterize.whole_rtl import whole_layer
@@ -249,11 +296,11 @@ def compared(
     for number, whole in enumerate(wholes):
         config = _config(whole)
         ways: dict[str, PpaModel] = {} if exact is None else {"composed": exact[number]}
-        if model is not None and _knows(model, config, plan):
+        if model is not None and _knows(model, config, whole.recipe):
             ways["fitted"] = model
         predictions = {
             way: predict(
-                one, config, whole_layer(config), clock_ns=whole.clock_ns, recipe=plan.recipe
+                one, config, whole_layer(config), clock_ns=whole.clock_ns, recipe=whole.recipe
             )
             for way, one in ways.items()
         }
@@ -263,3 +310,7 @@ def compared(
 
 def _say(text: str) -> None:
     print(f"validate: {text}", file=sys.stderr, flush=True)
+
+
+def _warn(text: str) -> None:
+    print(f"quidam: warning: {text}", file=sys.stderr, flush=True)

@@ -11,13 +11,13 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from characterize.whole_plan import WholePlan, title
+from characterize.whole_plan import title
 from explore.composition import BARS, Comparison, summary
 from models.ppa import PpaModel
+from quidam.measured_before import SCHEMA, Measured
 from quidam.terminal import console
 from rtl_gen import provenance
 
-SCHEMA = "quidam-validate/1"
 #: Quantity -> heading, and how many of its units make one of the heading's.
 HEADINGS = {
     "area_um2": ("area mm²", 1e6),
@@ -26,23 +26,18 @@ HEADINGS = {
 }
 
 
-def report(
-    found: Sequence[Comparison],
-    failures: Mapping[str, str],
-    technology: str,
-    plan: WholePlan,
-    model: PpaModel | None,
-) -> dict[str, Any]:
+def report(found: Sequence[Comparison], taken: Measured, model: PpaModel | None) -> dict[str, Any]:
     """All that was found, as plain types."""
     ways = sorted({way for one in found for way in one.predictions})
     return {
         "schema": SCHEMA,
-        "technology": technology,
-        "size": plan.size,
+        "technology": taken.technology,
+        "size": taken.size,
+        "plan": taken.plan,
         "bars_percent": {quantity: list(bars) for quantity, bars in BARS.items()},
         "summary": [row for way in ways for row in summary(found, way)],
         "designs": [_design(one) for one in found],
-        "failures": dict(failures),
+        "failures": dict(taken.failures),
         "manifest": {
             "commit": provenance.commit(),
             "model_sha256": model.sha256 if model is not None else None,
@@ -58,7 +53,9 @@ def _design(one: Comparison) -> dict[str, Any]:
         "name": title(one.whole.config),
         "config": dict(one.whole.config),
         "clock_ns": one.whole.clock_ns,
+        "recipe": one.whole.recipe,
         "cycles": one.whole.cycles,
+        "lanes": one.whole.lanes,
         "cells": one.whole.cells,
         "critical_path_ends": one.whole.manifest["critical_path_ends"],
         "whole": {quantity: one.actual(quantity) for quantity in BARS},
@@ -212,6 +209,8 @@ WAYS = {
 def _introduction(content: Mapping[str, Any]) -> str:
     ways = _ways(content)
     options = "" if content["size"] == 4 else f" --size {content['size']}"
+    if content["plan"] is not None:
+        options = f" --plan {content['plan']}"
     options += "" if "composed" in ways else " --fitted-only"
     return f"""\
 # Whole accelerators in {content["technology"]}

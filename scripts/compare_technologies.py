@@ -20,7 +20,7 @@ from models.component import ComponentModel
 from models.features import features
 from models.markdown import table
 from models.ppa import TRAINED, PpaModel
-from models.whole_card import HEADINGS, QUANTITIES, whole_rows
+from models.whole_card import FOLDER, HEADINGS, QUANTITIES, array_of, whole_rows
 from rtl_gen.config import AcceleratorConfig
 
 #: Of the table of processing elements; the array's size does not matter to them.
@@ -30,13 +30,11 @@ ARITHMETICS = ("fp32", "int16", "int8", "int4", "lightpe1", "lightpe2")
 REFERENCE = "int16"
 PARTS = ("datapath", "scratchpad", "clock")
 ERRORS = {"area_um2": "area", "energy_pj.mac": "energy of a MAC", "min_period_ns": "period"}
-#: Where accelerators of a size were validated.
-WHOLES = {"validation": "4 x 4", "validation-8x8": "8 x 8"}
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "whole-accelerators.png"
 #: Of types of PE: Okabe and Ito's palette; beside each other in a technology. Of arrays.
 COLOURS = {"fp32": "#0072B2", "int16": "#D55E00", "lightpe1": "#009E73", "lightpe2": "#CC79A7"}
 SHIFTS = dict(zip(COLOURS, (-0.24, -0.08, 0.08, 0.24), strict=True))
-MARKERS = {"4 x 4": "o", "8 x 8": "D"}
+MARKERS = {"4 x 4": "o", "8 x 8": "D", "4 x 4 gated small": "s", "4 x 4 latch fast": "^"}
 
 
 def main() -> None:
@@ -91,13 +89,10 @@ def _errors(fitted: Sequence[ComponentModel]) -> Iterator[str]:
 def _validations(models: Mapping[str, PpaModel]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Technology, array, and what `quidam validate` said of this very model."""
     for name, model in models.items():
-        for folder, array in WHOLES.items():
-            path = TRAINED / f"{name}-{folder}" / "validate.json"
-            if not path.is_file():
-                continue
+        for path in sorted(TRAINED.glob(f"{name}{FOLDER}*/validate.json")):
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["manifest"].get("model_sha256") == model.sha256:
-                yield name, array, content
+                yield name, array_of(content), content
 
 
 def _wholes(models: Mapping[str, PpaModel]) -> Iterator[list[str]]:

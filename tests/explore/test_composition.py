@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from characterize.memory import QUANTITIES
-from characterize.whole_plan import WholePlan
 from characterize.whole_rtl import whole_layer
 from characterize.whole_store import Whole
 from explore.composition import Comparison, Prediction, by_kind, predict, settled_logic, summary
 from models.build import Build
+from models.features import features, means
 from models.fit import fit
 from models.ppa import PpaModel
+from quidam.measured_before import Measured, read_report
 from quidam.validation_report import report, show, write
 from rtl_gen.components import KINDS
 from rtl_gen.config import AcceleratorConfig
@@ -70,6 +73,22 @@ def test_power_is_counted_event_by_event(model: PpaModel) -> None:
     assert found.power_by["pe"] == pytest.approx(power)
 
 
+def test_rows_are_summed_as_the_mean_one_and_timed_as_the_first(model: PpaModel) -> None:
+    """The first keeps all lanes of a beat of weights that rows read, the last one only its own."""
+    row = model.contents.components["int8"][Build().component("row")]
+    known = features("row", CONFIG)
+    less = {"weight_beat_bits": np.asarray(8 * (1 + 2 + 3 + 4) / 4)}
+    assert means("row", CONFIG) == less
+    first, mean = row.evaluate(known), row.evaluate(known | less)
+    ppa = model.predict(CONFIG)
+    for found in (by_kind(model, CONFIG, Build())["row"], row.evaluate(known, less)):
+        assert found["min_period_ns"] == first["min_period_ns"]
+        for part in ("datapath", "clock"):
+            metric = f"energy_pj.idle.{part}"
+            assert found[metric] == mean[metric] == ppa.energy_pj["row"]["idle"][part]
+    assert ppa.period_by["row"] == first["min_period_ns"]
+
+
 def whole(area: float, name: str = "int8") -> Whole:
     """A measurement of 2 mW and 4 ns."""
     parts = {kind: {"leakage": 0.0} for kind in KINDS} | {"pe": {"leakage": 2.0}}
@@ -119,9 +138,15 @@ def test_errors_have_signs_and_bars_are_of_means_and_worsts() -> None:
 def test_the_report_shows_what_was_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = WholePlan(arithmetics=("int8",), size=4, bus_bits=64, memories=())
     found = [comparison(100.0, 99.0), comparison(100.0, 106.0, "int4")]
-    content: dict[str, Any] = report(found, {"int2 4x4": "no room"}, "imaginary", plan, None)
+    taken = Measured(
+        technology="imaginary",
+        size=4,
+        plan="some.yaml",
+        failures={"int2 4x4": "no room"},
+        wholes=[one.whole for one in found],
+    )
+    content: dict[str, Any] = report(found, taken, None)
     write(tmp_path, content)
     assert json.loads((tmp_path / "validate.json").read_text()) == content
     with (tmp_path / "validate.csv").open() as stream:
@@ -131,8 +156,12 @@ def test_the_report_shows_what_was_found(
     assert (tmp_path / "validate.png").read_bytes().startswith(b"\x89PNG")
     text = (tmp_path / "validate.md").read_text()
     assert "| int8 4x4 12/96/16 | 0.0001 | -1.0 | 2 | +0.0 | 4 | +25.0 |" in text
-    assert "quidam validate --tech imaginary\n" in text
+    assert "quidam validate --tech imaginary --plan some.yaml\n" in text
     show(content)
     shown = capsys.readouterr().out
     assert "failed: int2 4x4: no room" in shown
     assert "3 of 6 bars MISSED: int4 area_um2, int4 min_period_ns, int8 min_period_ns" in shown
+    # What was measured comes back from the file, and says the same of the same predictions.
+    before = read_report(tmp_path / "validate.json")
+    again = [replace(one, whole=two) for one, two in zip(found, before.wholes, strict=True)]
+    assert report(again, before, None) == content

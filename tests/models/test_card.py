@@ -17,7 +17,7 @@ from models.component import Error
 from models.element_card import element_section, element_size, elements
 from models.fit import Fit
 from models.memory_card import memory_section
-from models.whole_card import QUANTITIES, TITLE, refresh, whole_section
+from models.whole_card import QUANTITIES, TITLE, array_of, refresh, whole_section
 from rtl_gen.components import KINDS
 from tests.models.synthetic import MEMORIES, sample, sweep
 
@@ -130,6 +130,18 @@ def validation(sha256: str, *, met: bool = True, size: int = 4) -> dict[str, Any
     bars = {quantity: [2.0, 5.0] for quantity in QUANTITIES}
     manifest = {"model_sha256": sha256}
     return {"size": size, "summary": rows, "bars_percent": bars, "manifest": manifest}
+
+
+def test_a_plan_of_one_build_is_named_by_it() -> None:
+    latch, small = (
+        {"config": {"scratchpads": one}, "recipe": other}
+        for one, other in (("latch", "fast"), ("gated", "small"))
+    )
+    content = {"size": 4, "plan": "some.yaml", "designs": [latch, latch]}
+    assert array_of(content) == "4 x 4 latch fast"
+    assert array_of(content | {"designs": [latch, small]}) == "4 x 4"
+    assert array_of(content | {"plan": None}) == "4 x 4"
+    assert array_of({"size": 8}) == "8 x 8"  # of a report that an older version wrote
 
 
 def put(folder: Path, content: dict[str, Any]) -> None:

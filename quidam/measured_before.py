@@ -1,0 +1,102 @@
+"""Accelerators that an earlier `quidam validate` measured, read back from its `validate.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from characterize.technology import Technology
+from characterize.whole_store import Whole
+from rtl_gen.config import AcceleratorConfig
+from rtl_gen.errors import ToolError, UserError
+
+SCHEMA = "quidam-validate/2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Accelerators that were measured whole.
+
+    Parameters
+    ----------
+    technology : its name; size : rows and columns; plan : file that named the accelerators, or
+        None for the one that ships; failures : accelerator -> why it was not measured.
+    wholes : the accelerators; of their power by component the total only.
+    """
+
+    technology: str
+    size: int
+    plan: str | None
+    failures: Mapping[str, str]
+    wholes: Sequence[Whole]
+
+
+def read_report(path: Path) -> Measured:
+    """Read a `validate.json`; `UserError` when it is not one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema must be {SCHEMA}, not {content['schema']!r}")
+        return Measured(
+            technology=content["technology"],
+            size=content["size"],
+            plan=content["plan"],
+            failures=content["failures"],
+            wholes=[_whole(one, content) for one in content["designs"]],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise UserError(
+            f"--measured must be a validate.json that quidam validate wrote, not {path}: {why}"
+        ) from error
+
+
+def _whole(design: Mapping[str, Any], content: Mapping[str, Any]) -> Whole:
+    found = {kind: own["whole"] for kind, own in design["by_component"].items()}
+    return Whole(
+        id=design["id"],
+        config=design["config"],
+        technology=content["technology"],
+        clock_ns=design["clock_ns"],
+        recipe=design["recipe"],
+        cycles=design["cycles"],
+        lanes=design["lanes"],
+        area_um2={kind: own["area_um2"] for kind, own in found.items()},
+        power_mw={kind: {"total": own["power_mw"]} for kind, own in found.items()},
+        idle_mw={kind: {"total": own["idle_mw"]} for kind, own in found.items()},
+        min_period_ns=design["whole"]["min_period_ns"],
+        cells=design["cells"],
+        manifest={
+            "critical_path_ends": design["critical_path_ends"],
+            "tools": content["manifest"]["tools"],
+            "technology": content["manifest"]["technology"],
+        },
+    )
+
+
+def doubts(wholes: Sequence[Whole], technology: Technology) -> Iterator[str]:
+    """Why the measurements may not be of what is here: other RTL, method, tools or cells.
+
+    Parameters
+    ----------
+    technology : whose Liberty files need not be there; then only that is said.
+    """
+    from characterize.whole import whole_id
+
+    others = []
+    for whole in wholes:
+        config = AcceleratorConfig.from_mapping(dict(whole.config))
+        try:
+            id = whole_id(config, technology, whole.clock_ns, whole.recipe)
+        except (OSError, ToolError, UserError) as error:
+            yield f"whether RTL, tools and cells are still the same was not checked: {error}"
+            return
+        others += [whole.id[:12]] if id != whole.id else []
+    if others:
+        yield (
+            f"{len(others)} of {len(wholes)} accelerators were measured of other RTL, by another "
+            f"method or tools, or on other cells than these: {', '.join(others)}"
+        )
