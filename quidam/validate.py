@@ -36,8 +36,7 @@ EPILOG = """\
 example:
   quidam validate --tech osu018 -o build/validate/osu018
   quidam validate --tech osu018 --size 8
-  quidam validate --tech osu018 --model build/osu018.json \\
-      --measured models/trained/osu018-validation/validate.json
+  quidam validate --tech osu018 --measured build/validate/osu018/validate.json
 
 The exit status is 0 also where an error is above its bar, but with --strict; 1 where an accelerator
 could not be measured.
