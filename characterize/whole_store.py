@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from rtl_gen.config import AcceleratorConfig
+
 SCHEMA = "quidam-whole/1"
 
 
@@ -42,6 +44,11 @@ class Whole:
     min_period_ns: float
     cells: int
     manifest: Mapping[str, Any]
+
+    @property
+    def accelerator(self) -> AcceleratorConfig:
+        """What was measured."""
+        return AcceleratorConfig.from_mapping(dict(self.config))
 
     @property
     def total_area_um2(self) -> float:

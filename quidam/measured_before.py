@@ -10,7 +10,6 @@ from typing import Any
 
 from characterize.technology import Technology
 from characterize.whole_store import Whole
-from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import ToolError, UserError
 
 SCHEMA = "quidam-validate/2"
@@ -88,9 +87,8 @@ def doubts(wholes: Sequence[Whole], technology: Technology) -> Iterator[str]:
 
     others = []
     for whole in wholes:
-        config = AcceleratorConfig.from_mapping(dict(whole.config))
         try:
-            id = whole_id(config, technology, whole.clock_ns, whole.recipe)
+            id = whole_id(whole.accelerator, technology, whole.clock_ns, whole.recipe)
         except (OSError, ToolError, UserError) as error:
             yield f"whether RTL, tools and cells are still the same was not checked: {error}"
             return
