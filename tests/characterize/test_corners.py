@@ -11,7 +11,7 @@ import pytest
 from characterize.cell_check import examine
 from characterize.technology import Technology, find_technology, load_technology, read_technology
 from rtl_gen.errors import UserError
-from tests.characterize.test_technology import LIBERTY, write
+from tests.characterize.small_technology import LIBERTY, write
 
 SLOW = LIBERTY.replace("nom_voltage : 1.0; nom_temperature : 25", "nom_voltage : 0.9")
 CORNER: dict[str, Any] = {"liberty": [{"file": "slow.lib"}], "voltage_v": 0.9, "temperature_c": 125}

@@ -16,7 +16,7 @@ from characterize.sample import Sample, Task
 from characterize.technology import LibertyFile, Technology, load_technology
 from rtl_gen.errors import UserError
 from tests.characterize.power_reference import need_liberties
-from tests.characterize.test_technology import LIBERTY
+from tests.characterize.small_technology import LIBERTY
 
 NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 

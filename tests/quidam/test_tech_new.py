@@ -16,7 +16,7 @@ from characterize.technology import load_technology
 from quidam.main import main
 from rtl_gen.errors import ToolError
 from tests.characterize.power_reference import LIBERTIES, need_liberties
-from tests.characterize.test_technology import LIBERTY
+from tests.characterize.small_technology import LIBERTY
 
 FEATURE_NM = {"osu018": 180, "osu035": 350, "nangate45": 45, "sky130hd": 130, "ihp130": 130}
 
