@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from characterize.technology import Technology
 from characterize.whole_store import Whole
+from rtl_gen.components import KINDS
+from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import ToolError, UserError
 
 SCHEMA = "quidam-validate/2"
@@ -34,19 +37,19 @@ class Measured:
 
 
 def read_report(path: Path) -> Measured:
-    """Read a `validate.json`; `UserError` when it is not one."""
+    """Read a `validate.json`; `UserError` when it is not one, or lacks a number."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema must be {SCHEMA}, not {content['schema']!r}")
         return Measured(
-            technology=content["technology"],
-            size=content["size"],
+            technology=str(content["technology"]),
+            size=_count(content["size"]),
             plan=content["plan"],
-            failures=content["failures"],
+            failures=dict(content["failures"]),
             wholes=[_whole(one, content) for one in content["designs"]],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else error
         raise UserError(
             f"--measured must be a validate.json that quidam validate wrote, not {path}: {why}"
@@ -55,25 +58,45 @@ def read_report(path: Path) -> Measured:
 
 def _whole(design: Mapping[str, Any], content: Mapping[str, Any]) -> Whole:
     found = {kind: own["whole"] for kind, own in design["by_component"].items()}
+    if set(found) < set(KINDS):
+        raise ValueError(f"by_component must have {', '.join(KINDS)}, not {', '.join(found)}")
     return Whole(
-        id=design["id"],
-        config=design["config"],
-        technology=content["technology"],
-        clock_ns=design["clock_ns"],
-        recipe=design["recipe"],
-        cycles=design["cycles"],
-        lanes=design["lanes"],
-        area_um2={kind: own["area_um2"] for kind, own in found.items()},
-        power_mw={kind: {"total": own["power_mw"]} for kind, own in found.items()},
-        idle_mw={kind: {"total": own["idle_mw"]} for kind, own in found.items()},
-        min_period_ns=design["whole"]["min_period_ns"],
-        cells=design["cells"],
+        id=str(design["id"]),
+        config=AcceleratorConfig.from_mapping(design["config"]).to_mapping(),
+        technology=str(content["technology"]),
+        clock_ns=_positive(design["clock_ns"]),
+        recipe=str(design["recipe"]),
+        cycles=_count(design["cycles"]),
+        lanes=_count(design["lanes"]),
+        area_um2={kind: _number(own["area_um2"]) for kind, own in found.items()},
+        power_mw={kind: {"total": _number(own["power_mw"])} for kind, own in found.items()},
+        idle_mw={kind: {"total": _number(own["idle_mw"])} for kind, own in found.items()},
+        min_period_ns=_positive(design["whole"]["min_period_ns"]),
+        cells=_count(design["cells"]),
         manifest={
-            "critical_path_ends": design["critical_path_ends"],
-            "tools": content["manifest"]["tools"],
-            "technology": content["manifest"]["technology"],
+            "critical_path_ends": list(design["critical_path_ends"]),
+            "tools": dict(content["manifest"]["tools"]),
+            "technology": dict(content["manifest"]["technology"]),
         },
     )
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"a measured number must be finite and not negative, not {value!r}")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"a count must be a whole number, not {value!r}")
+    return value
+
+
+def _positive(value: object) -> float:
+    if not _number(value):
+        raise ValueError(f"a period must be above 0, not {value!r}")
+    return _number(value)
 
 
 def doubts(wholes: Sequence[Whole], technology: Technology) -> Iterator[str]:
