@@ -79,8 +79,8 @@ class Plan:
     ----------
     arithmetics : names; every point is measured in each, but those of `ANY_ARITHMETIC` in the first
         alone.
-    others : component of `ALIKE` -> how many of its points, the first ones, are measured in all
-        arithmetics but the first.
+    others : component of `ALIKE` or `ANY_ARITHMETIC` -> how many of its points, the first ones, are
+        measured in all arithmetics but the first.
     clock_ns : None for the technology's.
     scratchpads, recipes : ways to build PEs, each of the one with each of the other; all other
         components are measured once, by the first recipe.
@@ -118,9 +118,13 @@ class Plan:
             self._group(kind, name, storage, recipe, technology)
             for kind in KINDS
             if kind in self.points or kind in self.designs
-            for name in (self.arithmetics[:1] if kind in ANY_ARITHMETIC else self.arithmetics)
+            for name in self._arithmetics_of(kind)
             for storage, recipe in (ways if kind in WITH_SCRATCHPADS else OTHERS)
         ]
+
+    def _arithmetics_of(self, kind: str) -> tuple[str, ...]:
+        one = kind in ANY_ARITHMETIC and kind not in self.others
+        return self.arithmetics[:1] if one else self.arithmetics
 
     def buildable(self, technology: Technology) -> tuple[str, ...]:
         """Those of `scratchpads` that the technology has cells for.

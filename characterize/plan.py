@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from characterize.groups import Plan, Samples, Stop
 from characterize.sample import RECIPES, WAYS
 from characterize.space_filling import Axis
-from rtl_gen.components import ALIKE, KINDS
+from rtl_gen.components import ALIKE, ANY_ARITHMETIC, KINDS
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
 from rtl_gen.storage import FLIPFLOP, STORAGES
@@ -171,9 +171,10 @@ def _numbers(content: Mapping[str, Any], key: str, kind: type[T], number: type) 
 
 
 def _others(given: Any) -> dict[str, int]:
-    """How many points components of `ALIKE` have in all arithmetics but the first."""
-    if not isinstance(given, dict) or not set(given) <= set(ALIKE):
-        raise UserError(f"others must map {', '.join(ALIKE)} to a number of points, not {given!r}")
+    """How many points what is alike has in all arithmetics but the first."""
+    known = (*ALIKE, *ANY_ARITHMETIC)
+    if not isinstance(given, dict) or not set(given) <= set(known):
+        raise UserError(f"others must map {', '.join(known)} to a number of points, not {given!r}")
     for kind, count in given.items():
         if not _integer(count) or not 1 <= count <= MOST_POINTS:
             raise UserError(f"others: {kind} must be a positive integer, not {count!r}")

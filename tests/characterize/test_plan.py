@@ -163,6 +163,23 @@ def test_others_have_the_first_points_of_what_is_alike(tmp_path: Path) -> None:
         assert sizes(groups["node", name]) == [(64,), (128,)]
 
 
+def test_what_stands_for_all_arithmetics_is_of_the_first_and_some_of_the_others(
+    tmp_path: Path,
+) -> None:
+    given = {
+        "arithmetics": ["int8", "int4", "fp32"],
+        "components": {"control": [{"bus_bits": [64, 128]}]},
+    }
+    (only,) = plan(tmp_path, **given).groups(TECHNOLOGY)
+    assert {task.arithmetic for task in only.tasks} == {"int8"}
+    groups = plan(tmp_path, **given, others={"control": 1}).groups(TECHNOLOGY)
+    assert [(group.tasks[0].arithmetic, sizes(group)) for group in groups] == [
+        ("int8", [(64,), (128,)]),
+        ("int4", [(64,)]),
+        ("fp32", [(64,)]),
+    ]
+
+
 def node(bus_bits: Any) -> dict[str, Any]:
     return {"components": {"node": [{"bus_bits": bus_bits}]}}
 
@@ -175,8 +192,14 @@ def node(bus_bits: Any) -> dict[str, Any]:
         ({"clock_ns": "fast"}, "clock_ns must be a positive number of ns, not 'fast'"),
         ({"clock_ns": 0}, "clock_ns must be a positive number of ns, not 0"),
         ({"colour": 1}, "samples, stop, others, components, not 'colour'"),
-        ({"others": {"node": 2}}, "others must map collector to a number of points, not {'node'"),
-        ({"others": 2}, "others must map collector to a number of points, not 2"),
+        (
+            {"others": {"node": 2}},
+            "others must map collector, controller, control to a number of points, not {'node'",
+        ),
+        (
+            {"others": 2},
+            "others must map collector, controller, control to a number of points, not 2",
+        ),
         ({"others": {"collector": 0}}, "others: collector must be a positive integer, not 0"),
         ({"others": {"collector": True}}, "others: collector must be a positive integer, not True"),
         ({"components": {}}, "components must map components to points"),
