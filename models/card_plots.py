@@ -117,7 +117,7 @@ def _elements(samples: Sequence[Sample]) -> Any:
     names = sorted({one.arithmetic for of_build in chosen.values() for one in of_build})
     figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     width = 0.8 / max(len(chosen), 1)
-    for number, (build, of_build) in enumerate(chosen.items()):
+    for number, of_build in enumerate(chosen.values()):
         places = [names.index(one.arithmetic) + (number + 0.5) * width - 0.4 for one in of_build]
         shade = 1 - 0.5 * number / max(len(chosen), 1)
         for axes, values in zip(
@@ -128,8 +128,7 @@ def _elements(samples: Sequence[Sample]) -> Any:
             below = [0.0] * len(of_build)
             for colour, part in zip(COLOURS, ("datapath", "scratchpad", "clock"), strict=False):
                 heights = [value.get(part, 0.0) for value in values]
-                bare = " without its macros" if build.scratchpads == MACRO else ""
-                label = f"{part}, {build}{bare}" if axes is panels[1] else None
+                label = part if number == 0 and axes is panels[1] else None
                 style = {"color": colour, "alpha": shade, "width": 0.9 * width}
                 axes.bar(places, heights, bottom=below, label=label, **style)
                 below = [low + more for low, more in zip(below, heights, strict=True)]
@@ -142,6 +141,9 @@ def _elements(samples: Sequence[Sample]) -> Any:
         axes.set_xticks(range(len(names)), names)
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].legend(frameon=False, fontsize="small")
+    bare = {MACRO: " without its macros"}
+    builds = "; ".join(f"{build}{bare.get(build.scratchpads, '')}" for build in chosen)
+    figure.supxlabel(f"bars from left to right: {builds}", fontsize="small")
     return figure
 
 
