@@ -42,9 +42,11 @@ bench: setup-python ## designs per second of explore (TECH=osu018), values per s
 	$(BIN)/python -m explore.bench --tech $(TECH)
 	$(BIN)/python -m rtl_gen.formats.bench
 
-models: setup ## characterize and fit a technology anew (TECH=osu018, BUDGET=minutes)
+models: setup ## characterize and fit a technology anew (TECH=osu018, BUDGET=minutes of each plan)
 	$(BIN)/quidam characterize --tech $(TECH) --store build/models/$(TECH) --workers $(WORKERS) \
 	    $(if $(BUDGET),--budget $(BUDGET))
+	$(BIN)/quidam characterize --tech $(TECH) --store build/models/$(TECH) --workers $(WORKERS) \
+	    --plan examples/plans/clock-target.yaml $(if $(BUDGET),--budget $(BUDGET))
 	$(BIN)/quidam fit build/models/$(TECH) -o models/trained/$(TECH).json
 
 validate: setup ## hold the models that ship against whole accelerators (TECH=osu018, SIZE=4 or 8)

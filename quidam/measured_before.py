@@ -57,9 +57,13 @@ def read_report(path: Path) -> Measured:
 
 
 def _whole(design: Mapping[str, Any], content: Mapping[str, Any]) -> Whole:
+    from characterize.whole_power import GLUE
+
     found = {kind: own["whole"] for kind, own in design["by_component"].items()}
-    if set(found) < set(KINDS):
-        raise ValueError(f"by_component must have {', '.join(KINDS)}, not {', '.join(found)}")
+    if set(found) != {*KINDS, GLUE}:
+        raise ValueError(
+            f"by_component must have {', '.join(KINDS)} and {GLUE}, not {', '.join(found)}"
+        )
     return Whole(
         id=str(design["id"]),
         config=AcceleratorConfig.from_mapping(design["config"]).to_mapping(),

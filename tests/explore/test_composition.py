@@ -91,7 +91,7 @@ def test_rows_are_summed_as_the_mean_one_and_timed_as_the_first(model: PpaModel)
 
 def whole(area: float, name: str = "int8") -> Whole:
     """A measurement of 2 mW and 4 ns."""
-    parts = {kind: {"leakage": 0.0} for kind in KINDS} | {"pe": {"leakage": 2.0}}
+    parts = {kind: {"leakage": 0.0} for kind in (*KINDS, "glue")} | {"pe": {"leakage": 2.0}}
     return Whole(
         id=f"{name}{area}",
         config={**CONFIG.to_mapping(), "arithmetic": name},
@@ -100,7 +100,7 @@ def whole(area: float, name: str = "int8") -> Whole:
         recipe="fast",
         cycles=10,
         lanes=1,
-        area_um2=dict.fromkeys(KINDS, 0.0) | {"pe": area},
+        area_um2=dict.fromkeys((*KINDS, "glue"), 0.0) | {"pe": area},
         power_mw=parts,
         idle_mw=parts,
         min_period_ns=4.0,

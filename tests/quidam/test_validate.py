@@ -47,6 +47,9 @@ def test_one_way_to_say_which(other: str, capsys: pytest.CaptureFixture[str]) ->
     [
         (lambda c: c.update(schema="quidam-validate/1"), "schema must be quidam-validate/2, not"),
         (lambda c: c["designs"][3].pop("lanes"), "'lanes' is missing"),
+        (lambda c: c["designs"][3]["by_component"].pop("row"), "by_component must have pe, node"),
+        (lambda c: c["designs"][3].update(clock_ns=0), "a period must be above 0, not 0"),
+        (lambda c: c["designs"][3].update(cycles=1.5), "a count must be a whole number, not 1.5"),
         (lambda c: c.update(designs=[3]), "not subscriptable"),
     ],
 )
