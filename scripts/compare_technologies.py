@@ -34,7 +34,13 @@ PICTURE = Path(__file__).parent.parent / "docs" / "images" / "whole-accelerators
 #: Of types of PE: Okabe and Ito's palette; beside each other in a technology. Of arrays.
 COLOURS = {"fp32": "#0072B2", "int16": "#D55E00", "lightpe1": "#009E73", "lightpe2": "#CC79A7"}
 SHIFTS = dict(zip(COLOURS, (-0.24, -0.08, 0.08, 0.24), strict=True))
-MARKERS = {"4 x 4": "o", "8 x 8": "D", "4 x 4 gated small": "s", "4 x 4 latch fast": "^"}
+MARKERS = {
+    "4 x 4": "o",
+    "8 x 8": "D",
+    "4 x 4 latch fast": "^",
+    "4 x 4 gated small": "s",
+    "4 x 4 gated target": "P",
+}
 
 
 def main() -> None:
@@ -139,7 +145,7 @@ def _draw(path: Path, found: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
         Line2D([], [], linestyle="", marker=m, color="0.3", fillstyle="none", label=n)
         for n, m in MARKERS.items()
     ]
-    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), fontsize=9)
+    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), fontsize=8)
     # No software version in the file: the same content gives the same bytes.
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
