@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PACKAGES := rtl_gen characterize models explore quidam
 TECH ?= osu018
-# Minutes that `make models` measures at most; none for what the plan says.
+# Minutes that each of the two plans of `make models` takes at most; none for what the plan says.
 BUDGET ?=
 # Rows and columns of the accelerators of `make validate`.
 SIZE ?= 4

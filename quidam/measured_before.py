@@ -16,6 +16,16 @@ from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import ToolError, UserError
 
 SCHEMA = "quidam-validate/2"
+#: What reading a file that is no report may raise.
+WRONG = (
+    OSError,
+    ArithmeticError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +59,7 @@ def read_report(path: Path) -> Measured:
             failures=dict(content["failures"]),
             wholes=[_whole(one, content) for one in content["designs"]],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except WRONG as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else error
         raise UserError(
             f"--measured must be a validate.json that quidam validate wrote, not {path}: {why}"
@@ -64,6 +74,8 @@ def _whole(design: Mapping[str, Any], content: Mapping[str, Any]) -> Whole:
         raise ValueError(
             f"by_component must have {', '.join(KINDS)} and {GLUE}, not {', '.join(found)}"
         )
+    for quantity in ("area_um2", "power_mw"):
+        _positive(sum(_number(own[quantity]) for own in found.values()))
     return Whole(
         id=str(design["id"]),
         config=AcceleratorConfig.from_mapping(design["config"]).to_mapping(),
@@ -99,7 +111,7 @@ def _count(value: object) -> int:
 
 def _positive(value: object) -> float:
     if not _number(value):
-        raise ValueError(f"a period must be above 0, not {value!r}")
+        raise ValueError(f"a total or a period must be above 0, not {value!r}")
     return _number(value)
 
 

@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
 }
 
 #: The kinds whose hardware differs between arithmetics in constants, and the width of an address or
-#: two: measured in one, they stand for all.
+#: two: those that are measured, in one or in several, stand for all.
 ANY_ARITHMETIC = ("controller", "control")
 
 #: The kinds whose hardware has one shape in all arithmetics, its words wider or narrower: measured

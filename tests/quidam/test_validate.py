@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,12 @@ from quidam.measured_before import doubts, read_report
 from quidam.validation_report import show
 
 OSU018 = TRAINED / "osu018-validation" / "validate.json"
+
+
+def by_component(content: Any) -> Iterable[Any]:
+    """What the fourth accelerator of a report says of its components."""
+    found: dict[str, Any] = content["designs"][3]["by_component"]
+    return found.values()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,12 @@ def test_one_way_to_say_which(other: str, capsys: pytest.CaptureFixture[str]) ->
         (lambda c: c.update(schema="quidam-validate/1"), "schema must be quidam-validate/2, not"),
         (lambda c: c["designs"][3].pop("lanes"), "'lanes' is missing"),
         (lambda c: c["designs"][3]["by_component"].pop("row"), "by_component must have pe, node"),
-        (lambda c: c["designs"][3].update(clock_ns=0), "a period must be above 0, not 0"),
+        (
+            lambda c: c["designs"][3].update(clock_ns=0),
+            "a total or a period must be above 0, not 0",
+        ),
+        (lambda c: c["designs"][3].update(clock_ns=10**400), "int too large to convert"),
+        (lambda c: [own["whole"].update(area_um2=0) for own in by_component(c)], "not 0.0"),
         (lambda c: c["designs"][3].update(cycles=1.5), "a count must be a whole number, not 1.5"),
         (lambda c: c.update(designs=[3]), "not subscriptable"),
     ],
@@ -62,6 +73,15 @@ def test_other_files_are_no_report(
     path.write_text(json.dumps(content))
     assert main(["validate", "--tech", "osu018", "--measured", str(path)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_strict_is_not_content_with_nothing(tmp_path: Path) -> None:
+    content = json.loads(OSU018.read_text(encoding="utf-8"))
+    path = tmp_path / "validate.json"
+    path.write_text(json.dumps(content | {"designs": []}))
+    call = ["validate", "--tech", "osu018", "--measured", str(path), "--json"]
+    assert main(call) == 0
+    assert main([*call, "--strict"]) == 1
 
 
 @pytest.mark.parametrize(
