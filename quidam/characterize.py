@@ -6,7 +6,6 @@ import argparse
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from characterize.sweep import Outcome
 from characterize.technology import Technology, load_technology
 from models.adaptive import Course
 from quidam.adapt import Budget, adapt, described, show
+from quidam.terminal import warn
 from quidam.workbench import workbench
 from rtl_gen.errors import UserError
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     need_tools()
     store = Store(args.store)
     for warning in (*technology.warnings(), *damage(store), *left_out(plan, technology)):
-        print(f"quidam: warning: {warning}", file=sys.stderr)
+        warn(warning)
     start = time.monotonic()
     budget = Budget(args.budget, store.samples(), more=plan.stop.minutes)
     courses = [Course(group=group) for group in plan.groups(technology)]

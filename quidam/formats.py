@@ -6,7 +6,6 @@ import argparse
 import csv
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
-from quidam.terminal import console
+from quidam.terminal import console, warn
 from rtl_gen.errors import UserError
 from rtl_gen.formats import CATALOGUE, arithmetic
 
@@ -107,7 +106,7 @@ def _measure(names: Sequence[str], args: argparse.Namespace) -> int:
     need_tools()
     store = Store(args.store or Path("build") / "formats" / technology.name)
     for warning in (*technology.warnings(), *damage(store)):
-        print(f"quidam: warning: {warning}", file=sys.stderr)
+        warn(warning)
     outcome, ids = measured(tasks(names, technology), technology, store, workers, retry=True)
     found = costs(names, [sample for sample in store.samples() if sample.id in ids])
     rows = [{**described(cost.arithmetic), **asdict(cost), **ratios(cost, found)} for cost in found]

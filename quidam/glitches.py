@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from quidam.terminal import console
+from quidam.terminal import console, warn
 from rtl_gen import provenance
 from rtl_gen.errors import UserError
 from rtl_gen.formats import arithmetic
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     technology = load_technology(args.tech)
     need_tools()
     for warning in technology.warnings():
-        print(f"quidam: warning: {warning}", file=sys.stderr)
+        warn(warning)
     found: list[Glitches] = []
     with tempfile.TemporaryDirectory(prefix="quidam-") as folder:
         liberty = prepare(technology, Path(folder) / "cells")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from characterize.sample import Failure, Sample, task_of, to_json
 from characterize.sample_table import read_table
 from characterize.store import open_store
 from models.ppa import TRAINED, PpaModel
-from quidam.terminal import console
+from quidam.terminal import console, warn
 from rtl_gen.errors import UserError
 
 EPILOG = """\
@@ -104,7 +103,7 @@ def _readable(model: Path) -> list[Sample]:
     try:
         return _table_of(model)
     except UserError as error:
-        print(f"quidam: warning: {model.stem} is left out: {error}", file=sys.stderr)
+        warn(f"{model.stem} is left out: {error}")
         return []
 
 

@@ -14,6 +14,7 @@ from characterize.liberty import read_cells
 from characterize.technology import load_technology
 from characterize.technology_draft import Draft, library_name
 from characterize.technology_file import NAME, NAME_RULE, NUMBERS
+from quidam.terminal import warn
 from rtl_gen.errors import ToolError, UserError
 
 
@@ -44,7 +45,7 @@ def drafted(files: list[Path], name: str | None, feature_nm: float | None) -> Dr
         raise UserError(f"--name must be {NAME_RULE}, not {name!r}")
     library, refused = read_cells(*files)
     for cell, broken in refused.items():
-        print(f"quidam: warning: {cell} is pruned: {broken}", file=sys.stderr)
+        warn(f"{cell} is pruned: {broken}")
     return Draft(
         files=files,
         library=library,
@@ -60,7 +61,7 @@ def tried(draft: Draft, clock: Clock) -> Clock:
         tools.find("sta")
         tools.yosys_command("")
     except ToolError as missing:
-        print(f"quidam: warning: the clock is a guess: {missing}", file=sys.stderr)
+        warn(f"the clock is a guess: {missing}")
         return clock
     print("quidam: trying the clock on a small PE (--no-trial leaves that out)", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="quidam-") as folder:

@@ -8,11 +8,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quidam.terminal import warn
 from rtl_gen.errors import UserError
 
 if TYPE_CHECKING:
     from models.ppa import PpaModel
-    from quidam.measured_before import Measured
+    from quidam.validation_file import Measured
 
 DESCRIPTION = """\
 Hold the models against whole accelerators that none was fitted to: each is synthesized whole,
@@ -105,8 +106,8 @@ def run(args: argparse.Namespace) -> int:
 def again(args: argparse.Namespace) -> tuple[Measured, PpaModel | None, None]:
     """What was measured before, and the fitted model."""
     from characterize.technology import find_technology
-    from quidam.measured_before import doubts, read_report
-    from quidam.validation import fitted, warn
+    from quidam.validation import fitted
+    from quidam.validation_file import doubts, read_report
 
     technology = find_technology(args.tech)
     taken = read_report(Path(args.measured))
@@ -129,8 +130,8 @@ def anew(
     from characterize.technology import load_technology
     from characterize.whole_plan import DEFAULTS, load_whole_plan
     from quidam.characterize import need_tools
-    from quidam.measured_before import Measured
-    from quidam.validation import fitted, measured, own_models, warn
+    from quidam.validation import fitted, measured, own_models
+    from quidam.validation_file import Measured
 
     plan = load_whole_plan(args.plan or DEFAULTS[args.size or 4])
     technology = load_technology(args.tech)

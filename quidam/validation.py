@@ -9,6 +9,7 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from quidam.terminal import warn
 from rtl_gen.config import AcceleratorConfig
 from rtl_gen.errors import ToolError, UserError
 
@@ -167,8 +168,3 @@ def compared(
 
 def _say(text: str) -> None:
     print(f"validate: {text}", file=sys.stderr, flush=True)
-
-
-def warn(text: str) -> None:
-    """To stderr."""
-    print(f"quidam: warning: {text}", file=sys.stderr, flush=True)

@@ -14,8 +14,8 @@ from rich.table import Table
 from characterize.whole_plan import title
 from explore.composition import BARS, Comparison, summary
 from models.ppa import PpaModel
-from quidam.measured_before import SCHEMA, Measured
 from quidam.terminal import console
+from quidam.validation_file import SCHEMA, Measured
 from rtl_gen import provenance
 
 #: Quantity -> heading, and how many of its units make one of the heading's.

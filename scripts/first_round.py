@@ -12,10 +12,8 @@ mean error of a PE type in percent, and how many bars are met.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -23,15 +21,16 @@ from characterize.plan import load_plan
 from characterize.sample import Sample, task_of
 from characterize.sample_table import read_table
 from characterize.technology import find_technology
-from characterize.whole_rtl import whole_layer
-from explore.composition import BARS, predict, within
+from characterize.whole_store import Whole
+from explore.composition import BARS, summary
 from models.adaptive import energies_of
 from models.fit import fit
 from models.markdown import table
 from models.metrics import derived, measured
 from models.ppa import TRAINED, PpaModel
-from rtl_gen.components import ALIKE, ANY_ARITHMETIC
-from rtl_gen.config import AcceleratorConfig
+from quidam.validation import compared
+from quidam.validation_file import read_report
+from rtl_gen.components import ALIKE
 
 REFERENCE = "int8"
 ROUND = ("technology", "samples of", "number", "core-minutes", "area", "power", "period", "bars")
@@ -47,12 +46,11 @@ def main() -> None:
     for name in args.names or sorted(path.stem for path in TRAINED.glob("*.json")):
         shipped = PpaModel.load(TRAINED / f"{name}.json")
         samples = read_table(TRAINED / f"{name}-samples.csv", shipped.contents.manifest["measured"])
-        text = (TRAINED / f"{name}-validation" / "validate.json").read_text(encoding="utf-8")
-        designs = json.loads(text)["designs"]
+        wholes = read_report(TRAINED / f"{name}-validation" / "validate.json").wholes
         alike += [[name, *words] for words in alikeness(samples)]
         for title, some in (("all", samples), ("the first round", first_round(samples, name))):
             model = fit(some, shipped.contents.technology).model
-            rounds.append([name, title, *judged(some, errors(model, designs))])
+            rounds.append([name, title, *judged(some, model, wholes)])
     print(table(ALIKENESS, alike))
     print()
     print(table(ROUND, rounds))
@@ -83,36 +81,22 @@ def alikeness(samples: Sequence[Sample]) -> Iterator[list[str]]:
 
 
 def first_round(samples: Sequence[Sample], name: str) -> list[Sample]:
-    """Those that the default plan measures first; of what stands for all arithmetics and is not
-    there in the plan's, all."""
+    """Those that the default plan measures first."""
     groups = load_plan().groups(find_technology(name))
     first = {task for group in groups for task in group.tasks[: group.first]}
-    chosen = [one for one in samples if task_of(one) in first]
-    for kind in ANY_ARITHMETIC:
-        if not any(one.component == kind for one in chosen):
-            chosen += [one for one in samples if one.component == kind]
-    return chosen
+    return [one for one in samples if task_of(one) in first]
 
 
-def errors(model: PpaModel, designs: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
-    """Quantity -> PE type -> absolute errors in percent of its accelerators."""
-    found: dict[str, dict[str, list[float]]] = {quantity: {} for quantity in BARS}
-    for design in designs:
-        config = AcceleratorConfig.from_mapping(design["config"])
-        layer = whole_layer(config)
-        said = predict(model, config, layer, clock_ns=design["clock_ns"], recipe="fast")
-        for quantity, types in found.items():
-            error = 100 * abs(getattr(said, quantity) / design["whole"][quantity] - 1)
-            types.setdefault(config.arithmetic.name, []).append(error)
-    return found
-
-
-def judged(samples: Sequence[Sample], found: dict[str, dict[str, list[float]]]) -> list[str]:
-    """The rest of a row."""
+def judged(samples: Sequence[Sample], model: PpaModel, wholes: Sequence[Whole]) -> list[str]:
+    """The rest of a row: what the samples took, how wrong the model of them is, bars met."""
     seconds = sum(sum(one.manifest["seconds"].values()) for one in samples)
-    worst = [f"{max(map(np.mean, types.values())):.1f}" for types in found.values()]
-    met = [within(one, quantity) for quantity, types in found.items() for one in types.values()]
-    return [str(len(samples)), f"{seconds / 60:.1f}", *worst, f"{sum(met)} of {len(met)}"]
+    rows = summary(compared(wholes, model, None), "fitted")
+    worst = [
+        f"{max(row['mean_percent'] for row in rows if row['quantity'] == quantity):.1f}"
+        for quantity in BARS
+    ]
+    met = sum(row["met"] for row in rows)
+    return [str(len(samples)), f"{seconds / 60:.1f}", *worst, f"{met} of {len(rows)}"]
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from characterize.whole_plan import load_whole_plan
 from explore.space import load_space
 from explore.workload import NETWORKS, load_workload
 from models.ppa import TRAINED
-from quidam.measured_before import read_report
+from quidam.validation_file import read_report
 from rtl_gen.config import load_config
 from rtl_gen.layer import load_layer
 from tests.characterize import mutations

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from characterize.bitslice import LANES, held, sliced
+from characterize.bitslice import LANES
 from characterize.format_cost import PE
 from characterize.stimulus import CHECKED, Stimulus, component_config, hardware_for, stimulus_for
 from characterize.stimulus_layer import (
@@ -33,6 +31,7 @@ from rtl_gen.cycles import OUTPUT_LATENCY
 from rtl_gen.descriptor import FIELDS
 from rtl_gen.errors import UserError
 from rtl_gen.reference import golden_layer
+from tests.characterize.lanes import lane_of
 from tests.rtl_gen.hardware.pe_model import PeModel
 
 Array = NDArray[np.int64]
@@ -57,12 +56,6 @@ def made(
 ) -> tuple[Stimulus, Contexts]:
     config = config_for(component, arithmetic, scratchpads)
     return stimulus_for(component, config), contexts(config)
-
-
-def lane_of(bits: NDArray[np.uint64], lane: int) -> list[int]:
-    """The words of one lane of a port, unsigned."""
-    ones = (bits >> np.uint64(lane)) & np.uint64(1)
-    return [sum(int(bit) << b for b, bit in enumerate(row)) for row in ones]
 
 
 def signed(words: list[int], bits: int) -> Array:
@@ -309,36 +302,12 @@ def test_scratchpads_that_hold_no_kernel_row_are_refused() -> None:
         stimulus_for("pe", small)
 
 
-@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**32))
-def test_bit_slices_hold_every_lane(width: int, cycles: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    low = -(2 ** (width - 1))
-    values = random.integers(low, 2**width, (cycles, LANES))
-    bits = sliced(values, width)
-    assert bits.shape == (cycles, width)
-    for lane in (0, 17, 63):
-        assert lane_of(bits, lane) == (values[:, lane] % 2**width).tolist()
-    np.testing.assert_array_equal(sliced(values[:, 0], width), sliced(values[:, [0] * 64], width))
-    as_bits = (values[..., None] >> np.arange(width) & 1).astype(np.uint8)
-    np.testing.assert_array_equal(sliced(as_bits, width), bits)
-
-
-def test_bits_of_another_width_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"values must be of shape \(T, 64, 3\), not \(5, 64, 4\)"):
-        sliced(np.zeros((5, 64, 4), np.uint8), 3)
-
-
 @pytest.mark.parametrize(("name", "zeros"), [("int2", 0.5), ("int8xtern", 0.55), ("int4", 0.2)])
 def test_short_weights_are_not_nearly_all_zero(name: str, zeros: float) -> None:
     """As the scale of the largest weight would make them: 99% of those of two bits."""
     config = component_config("pe", name, PE)
     weights = config.arithmetic.weight.decode(quantized_layer(config)[1])
     assert 0.1 < (weights == 0).mean() < zeros
-
-
-def test_held_values_stay_until_the_next() -> None:
-    valid = np.array([False, True, False, True, False])
-    assert held(np.array([9, 1, 2, 3, 4]), valid).tolist() == [9, 1, 1, 3, 3]
 
 
 def test_no_weight_of_a_compared_mac_is_a_filler() -> None:

@@ -19,7 +19,7 @@ from models.build import Build
 from models.features import features, means
 from models.fit import fit
 from models.ppa import PpaModel
-from quidam.measured_before import Measured, read_report
+from quidam.validation_file import Measured, read_report
 from quidam.validation_report import report, show, write
 from rtl_gen.components import KINDS
 from rtl_gen.config import AcceleratorConfig

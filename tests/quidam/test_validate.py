@@ -12,9 +12,9 @@ import pytest
 
 from characterize.technology import load_technology
 from models.ppa import TRAINED
-from quidam import measured_before
+from quidam import validation_file
 from quidam.main import main
-from quidam.measured_before import doubts, read_report
+from quidam.validation_file import doubts, read_report
 from quidam.validation_report import show
 
 OSU018 = TRAINED / "osu018-validation" / "validate.json"
@@ -91,7 +91,7 @@ def test_what_ships_is_what_the_models_that_ship_say(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every change of models or composition that moves a prediction must renew these reports."""
-    monkeypatch.setattr(measured_before, "doubts", lambda *_: iter(()))
+    monkeypatch.setattr(validation_file, "doubts", lambda *_: iter(()))
     name = path.parent.name.partition("-validation")[0]
     assert main(["validate", "--tech", name, "--measured", str(path), "--json"]) == 0
     found, ships = json.loads(capsys.readouterr().out), json.loads(path.read_text(encoding="utf-8"))
